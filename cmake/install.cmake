@@ -1,0 +1,1 @@
+# Headers, libraries, pkg-config and CMake package files.

@@ -1,0 +1,17 @@
+# One test program for each x_test.c, linked with the static library, so that internal functions can be reached.
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+
+function(coax_add_test source)
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_include_directories(${name} PRIVATE src tests)
+    target_link_libraries(${name} PRIVATE coax_flags coax_static PkgConfig::CMOCKA PkgConfig::GNUTLS PkgConfig::NETTLE PkgConfig::JANSSON PkgConfig::LIBCBOR)
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+endfunction()
+
+foreach(source ${COAX_TEST_SOURCES})
+    if(NOT source MATCHES "/src/cli/")
+        coax_add_test(${source})
+    endif()
+endforeach()

@@ -1,0 +1,92 @@
+/* The client's side: requests with callbacks, and coax_fetch for one blocking request. */
+#ifndef COAX_REQUEST_H
+#define COAX_REQUEST_H
+
+#include <coax/content_format.h>
+#include <coax/endpoint.h>
+#include <coax/export.h>
+#include <coax/message.h>
+#include <coax/remote.h>
+#include <coax/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct coax_request coax_request;
+
+/* Called exactly once for a request that was sent: with a response and NULL, or with NULL and an error. Never after
+   coax_request_cancel(). The response is a view that dies when the callback returns; so does the request, unless the
+   callback's program had it cancelled first. */
+typedef void coax_response_callback(coax_request *request, const coax_message *response, const coax_error *error,
+                                    void *user);
+
+/* Makes a request for a URI. COAX_E_URI, COAX_E_NO_TRANSPORT, COAX_E_NO_MEMORY, COAX_E_INVALID (code is no method).
+   The caller owns it until coax_request_send() succeeds. */
+COAX_API enum coax_status coax_request_new(coax_request **request, coax_endpoint *endpoint, uint8_t code,
+                                           const char *uri, coax_error *error);
+
+/* Makes a request to a known remote, for a path and query such as "/a/b?c=d". It is how a server asks a client. */
+COAX_API enum coax_status coax_request_new_to(coax_request **request, coax_endpoint *endpoint, coax_remote *remote,
+                                              uint8_t code, const char *path, coax_error *error);
+
+/* Sets Content-Format and payload (copied); `format` may be COAX_NO_FORMAT. COAX_E_TOO_LARGE over the endpoint's
+ * maximum message size. */
+COAX_API enum coax_status coax_request_set_payload(coax_request *request, int format, const void *payload, size_t size);
+
+/* Adds an option. COAX_E_TOO_LARGE if the value's size is outside the option's limits, or the options pass 2048 bytes.
+ */
+COAX_API enum coax_status coax_request_add_option(coax_request *request, uint16_t number, const void *value,
+                                                  size_t size);
+COAX_API enum coax_status coax_request_add_option_uint(coax_request *request, uint16_t number, uint64_t value);
+
+/* Sends it as non-confirmable (RFC 7252 section 4.3) instead of confirmable. */
+COAX_API void coax_request_set_non_confirmable(coax_request *request, bool non_confirmable);
+
+/* How long to wait for the response in all, name resolution and handshake included. 0 (the default): as long as the
+   protocol's own timers (a confirmable request that nobody acknowledges fails after 62 to 93 s; an acknowledged or
+   non-confirmable one after the endpoint's response_timeout_ms). */
+COAX_API void coax_request_set_timeout(coax_request *request, uint32_t timeout_ms);
+
+/* Uses this token (0 to 8 bytes) instead of a random one of 8 bytes: for tests. COAX_E_TOO_LARGE. */
+COAX_API enum coax_status coax_request_set_token(coax_request *request, const void *token, size_t size);
+
+/* Sends. On success the endpoint owns the request and `callback` will be called exactly once (never inside this call);
+   on an error it is still the caller's. `callback` may be NULL with a No-Response option that suppresses every response
+   (RFC 7967 section 2.1). COAX_E_LIMIT, COAX_E_STATE, COAX_E_SHUT_DOWN, COAX_E_NO_CREDENTIALS ... */
+COAX_API enum coax_status coax_request_send(coax_request *request, coax_response_callback *callback, void *user,
+                                            coax_error *error);
+
+/* Gives a request up and frees it, sent or not; its callback is not called. Legal at any time, also inside the
+ * callback. NULL is allowed. */
+COAX_API void coax_request_cancel(coax_request *request);
+
+/* The remote that the request went to, as far as it is known (inside the callback: who answered); NULL before. */
+COAX_API coax_remote *coax_request_remote(const coax_request *request);
+
+/* One blocking request. */
+typedef struct coax_fetch_options {
+    size_t size;                  /* sizeof(coax_fetch_options), set by COAX_FETCH_OPTIONS_INIT */
+    const char *credentials_file; /* NULL: none */
+    const void *payload;
+    size_t payload_size;
+    int content_format;  /* of the payload */
+    int accept;          /* COAX_NO_FORMAT: not sent */
+    uint32_t timeout_ms; /* as coax_request_set_timeout */
+    bool non_confirmable;
+} coax_fetch_options;
+#define COAX_FETCH_OPTIONS_INIT                                                                                        \
+    { sizeof(coax_fetch_options), NULL, NULL, 0, COAX_NO_FORMAT, COAX_NO_FORMAT, 0, false }
+
+/* Makes an endpoint, sends one request, waits, and closes in order. `options` may be NULL. The response, of whatever
+   code, is the caller's: coax_message_free(). Every error of coax_request_new, coax_request_send,
+   coax_credentials_load_file and of the request itself. */
+COAX_API enum coax_status coax_fetch(uint8_t code, const char *uri, const coax_fetch_options *options,
+                                     coax_message **response, coax_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,89 @@
+/* The server's side: a site is a tree of resources; an exchange is one request that waits for its response. */
+#ifndef COAX_SITE_H
+#define COAX_SITE_H
+
+#include <coax/content_format.h>
+#include <coax/export.h>
+#include <coax/message.h>
+#include <coax/remote.h>
+#include <coax/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct coax_site coax_site;
+typedef struct coax_resource coax_resource;
+typedef struct coax_exchange coax_exchange;
+
+/* Answers a request. `exchange` and `request` die when the handler returns, unless it calls coax_exchange_defer().
+   A handler that returns without answering or deferring has answered 5.00 with an empty payload. */
+typedef void coax_handler(coax_exchange *exchange, const coax_message *request, void *user);
+
+typedef struct coax_resource_config {
+    size_t size; /* sizeof(coax_resource_config), set by COAX_RESOURCE_CONFIG_INIT */
+    coax_handler *get, *post, *put, *delete_, *fetch, *patch, *ipatch; /* NULL: 4.05 Method Not Allowed */
+    void *user;                                                        /* handed to every handler */
+    const char *title;         /* link attributes of /.well-known/core (RFC 6690), each may be NULL; copied */
+    const char *resource_type; /* rt */
+    const char *interface;     /* if */
+    const int *formats; /* the Content-Formats that it gives (ct), `format_count` of them; an Accept of another is
+                           answered 4.06 */
+    size_t format_count;
+    const int *accepted_formats; /* the Content-Formats that it takes, `accepted_format_count` of them; another is
+                                    answered 4.15 */
+    size_t accepted_format_count;
+    const char *const *allow; /* claims (see coax_remote_claim) that may use it and all below it, NULL-terminated; NULL:
+                                 inherits from above */
+    bool observable;          /* obs */
+    bool hidden;              /* not listed in /.well-known/core */
+    bool subtree;             /* it also answers for every path below its own that has no resource */
+} coax_resource_config;
+#define COAX_RESOURCE_CONFIG_INIT                                                                                      \
+    { .size = sizeof(coax_resource_config) }
+
+/* Adds a resource at `path`: segments joined by '/', without a leading one, percent-encoded as in a URI; "" is the
+   root. A segment "*" stands for any one segment. Returns NULL, with the reason in *error (may be NULL), if the path is
+   taken (COAX_E_EXISTS), malformed (COAX_E_URI) or memory ran out. The site owns the resource. */
+COAX_API coax_resource *coax_site_add(coax_site *site, const char *path, const coax_resource_config *config,
+                                      coax_error *error);
+
+/* Removes a resource and frees it. Resources below it stay. Legal inside its own handlers. */
+COAX_API void coax_site_remove(coax_site *site, coax_resource *resource);
+
+/* Who asks. Valid as long as the exchange; coax_remote_ref() keeps it longer. */
+COAX_API coax_remote *coax_exchange_remote(const coax_exchange *exchange);
+
+/* The rest of the request's path below the resource's own ("b/c" for a sub-tree at "a" asked for "/a/b/c"), decoded
+   segments joined by '/' with '/', '%' and control characters in a segment percent-encoded; "" if none. Valid during
+   the handler. */
+COAX_API const char *coax_exchange_rest(const coax_exchange *exchange);
+
+/* Adds an option to the response to come. COAX_E_TOO_LARGE if the options pass 512 bytes or the value passes the
+ * option's limit. */
+COAX_API enum coax_status coax_exchange_add_option(coax_exchange *exchange, uint16_t number, const void *value,
+                                                   size_t size);
+COAX_API enum coax_status coax_exchange_add_option_uint(coax_exchange *exchange, uint16_t number, uint64_t value);
+
+/* Answers, once: later calls get COAX_E_STATE. `format` is COAX_NO_FORMAT or a Content-Format. The payload is copied
+   before it returns. If it is too large for one message (COAX_E_TOO_LARGE), 5.00 goes out instead. The request's
+   No-Response option (RFC 7967) is obeyed: what it suppresses is not sent. */
+COAX_API enum coax_status coax_respond(coax_exchange *exchange, uint8_t code, int format, const void *payload,
+                                       size_t size);
+
+/* Answers with text/plain, formatted as printf does; at most 1024 bytes. */
+COAX_API enum coax_status coax_respond_text(coax_exchange *exchange, uint8_t code, const char *format, ...)
+    COAX_PRINTF(3, 4);
+
+/* Keeps the exchange beyond the handler, to be answered later on the endpoint's thread; returns its argument. The
+   library sends the empty acknowledgement (RFC 7252 section 5.2.2). The request message is still gone when the handler
+   returns: copy what you need. It must be answered exactly once, also when the peer is gone or the endpoint shut down:
+   coax_respond() frees it. Answer all before coax_endpoint_free(). */
+COAX_API coax_exchange *coax_exchange_defer(coax_exchange *exchange);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

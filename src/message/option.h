@@ -1,0 +1,41 @@
+/* Options on the wire (RFC 7252 section 3.1): walking well-formed ones, and writing them in any order. */
+#ifndef COAX_MESSAGE_OPTION_H
+#define COAX_MESSAGE_OPTION_H
+
+#include "base/bytes.h"
+#include <coax/message.h>
+
+/* Checks that `data` starts with well-formed options and finds their end: the payload marker or the end of the data. On
+   success *options_size is the size without the marker and *payload the rest after it (size 0 without marker).
+   COAX_E_FORMAT: nibble 15, an option that runs past the end, a number over 65535, a marker without payload. */
+enum coax_status coax_options_scan(const uint8_t *data, size_t size, size_t *options_size, struct bytes *payload,
+                                   coax_error *error);
+
+/* Collects options in wire form in a caller's buffer, kept in order whatever the order of the calls; equal numbers stay
+ * in call order. */
+struct option_writer {
+    uint8_t *data;
+    size_t capacity;
+    size_t size;
+    uint16_t last; /* number of the last option */
+};
+
+static inline struct option_writer option_writer_on(void *buffer, size_t capacity) {
+    return (struct option_writer){buffer, capacity, 0, 0};
+}
+
+/* COAX_E_TOO_LARGE: no room, or `size` outside the limits of a known option. Nothing is changed then. */
+enum coax_status coax_option_write(struct option_writer *writer, uint16_t number, const void *value, size_t size);
+
+/* In the shortest form (RFC 7252 section 3.2): 0 is empty. */
+enum coax_status coax_option_write_uint(struct option_writer *writer, uint16_t number, uint64_t value);
+
+/* Takes out every option with this number. */
+void coax_option_erase(struct option_writer *writer, uint16_t number);
+
+/* A view for a message. */
+static inline struct bytes option_writer_bytes(const struct option_writer *writer) {
+    return bytes_of(writer->data, writer->size);
+}
+
+#endif

@@ -1,0 +1,123 @@
+/* DTLS 1.2 sessions (RFC 6347) over GnuTLS, as state machines without sockets: datagrams in, datagrams out, the next
+   deadline as a number.
+
+   GnuTLS reads the monotonic clock itself for its retransmissions (../docs/architecture.md says how simulations own
+   that clock); everything else takes `now`. */
+#ifndef COAX_SECURITY_DTLS_H
+#define COAX_SECURITY_DTLS_H
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "security/credentials.h"
+
+/* What all sessions of an endpoint share: priorities, cookie secret, credentials. */
+struct dtls_context;
+
+struct dtls_settings {
+    uint32_t handshake_timeout_ms;
+    uint32_t retransmit_timeout_ms; /* of the first flight; doubles */
+    size_t mtu;                     /* of a datagram, 1280 suits IPv6 */
+    size_t maximum_plaintext;       /* the largest message taken from a record */
+};
+
+/* `credentials` must outlive the context; its changes take effect for handshakes that start later. */
+enum coax_status coax_dtls_context_new(struct dtls_context **context, const coax_credentials *credentials,
+                                       const struct dtls_settings *settings, coax_error *error);
+void coax_dtls_context_free(struct dtls_context *context);
+
+/* A session, client or server. */
+struct dtls_session;
+
+/* The owner's callbacks. None is called inside coax_dtls_session_close/_free; `closed` comes at most once, is the last,
+ * and the owner may free the session inside it (and inside `message` and `established`). */
+struct dtls_events {
+    /* Sends one datagram. */
+    void (*transmit)(void *user, const uint8_t *datagram, size_t size);
+    /* The handshake is complete, the peer authenticated. */
+    void (*established)(void *user);
+    /* One record's application data. */
+    void (*message)(void *user, const uint8_t *data, size_t size);
+    /* The session is over: the peer's close_notify at whatever level (COAX_E_CLOSE_NOTIFY), its fatal alert
+       (COAX_E_TLS_ALERT with number, name and, during a handshake, its likely cause), a failed handshake
+       (COAX_E_HANDSHAKE, COAX_E_CERTIFICATE, COAX_E_HOST_NAME), its deadline (COAX_E_HANDSHAKE_TIMEOUT, which names a
+       wrong key as the likely cause when the peer had answered, and silence when not). */
+    void (*closed)(void *user, const coax_error *error);
+};
+
+/* --- client --- */
+
+/* Whether a credentials entry can be used by a DTLS client: PSK, RPK, X509, TRUST. */
+bool coax_dtls_credential_usable(const struct credential *credential);
+
+/* Starts a handshake: the ClientHello goes out through `transmit` inside this call. `server_name` is the host name for
+   SNI and for the check of the certificate (NULL or an IP literal: no SNI; a certificate must then hold that IP
+   address). Takes a reference on `credential`. COAX_E_CREDENTIALS_KIND, COAX_E_HANDSHAKE, COAX_E_NO_MEMORY. */
+enum coax_status coax_dtls_client_new(struct dtls_session **session, struct dtls_context *context,
+                                      struct credential *credential, const char *server_name,
+                                      const struct dtls_events *events, void *user, coax_instant now,
+                                      coax_error *error);
+
+/* --- server --- */
+
+enum dtls_hello {
+    DTLS_NOT_HELLO,
+    DTLS_HELLO_ANSWERED /* a HelloVerifyRequest went out, nothing is kept */,
+    DTLS_HELLO_VERIFIED /* the cookie is right: make a session */
+};
+
+/* Looks at a datagram from an address without a session, or a ClientHello from one that has one. Keeps no state: a
+   ClientHello without a right cookie is answered with a HelloVerifyRequest, of no more bytes than came in, through
+   `transmit`; with DTLS_HELLO_VERIFIED hand *the same* datagram to coax_dtls_server_new at once. The cookie covers
+   `remote` and the secret, which changes with time. */
+enum dtls_hello coax_dtls_hello(struct dtls_context *context, const struct address *remote, const uint8_t *datagram,
+                                size_t size, coax_instant now,
+                                void (*transmit)(void *user, const uint8_t *datagram, size_t size), void *user);
+
+/* Makes a server session from the datagram that coax_dtls_hello verified last, and answers it. */
+enum coax_status coax_dtls_server_new(struct dtls_session **session, struct dtls_context *context,
+                                      const uint8_t *datagram, size_t size, const struct dtls_events *events,
+                                      void *user, coax_instant now, coax_error *error);
+
+/* --- both --- */
+
+/* What kind of datagram it is, from its first record's header, for an owner that has an old and a new session with one
+ * address (RFC 6347 section 4.2.8). */
+enum dtls_datagram {
+    DTLS_DATAGRAM_INVALID,
+    DTLS_DATAGRAM_CLIENT_HELLO /* epoch 0 */,
+    DTLS_DATAGRAM_HANDSHAKE /* other handshake, ChangeCipherSpec; any epoch */,
+    DTLS_DATAGRAM_ALERT,
+    DTLS_DATAGRAM_APPLICATION
+};
+enum dtls_datagram coax_dtls_classify(const uint8_t *datagram, size_t size, uint16_t *epoch);
+
+/* Feeds one datagram (one or more records). Records that do not authenticate are dropped without a trace. */
+void coax_dtls_session_receive(struct dtls_session *session, const uint8_t *datagram, size_t size, coax_instant now);
+
+/* Sends application data as one record. COAX_E_STATE before `established`, COAX_E_TOO_LARGE, COAX_E_LIMIT when the
+ * sequence numbers of the epoch (2^48) are used up. */
+enum coax_status coax_dtls_session_send(struct dtls_session *session, const uint8_t *data, size_t size);
+
+bool coax_dtls_session_is_established(const struct dtls_session *session);
+
+/* When coax_dtls_session_expire must be called next: a retransmission or the handshake's deadline; COAX_NEVER when
+ * there is nothing to wait for. Ask again after every call. */
+coax_instant coax_dtls_session_deadline(const struct dtls_session *session, coax_instant now);
+void coax_dtls_session_expire(struct dtls_session *session, coax_instant now);
+
+/* The entry that names the peer: for a client the one it used; for a server the one whose identity, key or authority
+ * the peer proved, NULL for a peer that proved nothing. Not a new reference. */
+struct credential *coax_dtls_session_credential(const struct dtls_session *session);
+
+/* The server name that the client sent or asked for, "" if none. */
+const char *coax_dtls_session_server_name(const struct dtls_session *session);
+
+/* Sends close_notify if the session is established (during a handshake, the fatal alert user_canceled is not sent:
+ * nothing is). Silent otherwise; then only _free is legal. */
+void coax_dtls_session_close(struct dtls_session *session);
+
+/* Frees without sending. Keys are wiped. NULL is allowed. */
+void coax_dtls_session_free(struct dtls_session *session);
+
+#endif

@@ -1,0 +1,129 @@
+/* What the files of this folder share: the peer, and the messages that it sent and was sent. */
+#ifndef COAX_TRANSPORT_DATAGRAM_PEER_H
+#define COAX_TRANSPORT_DATAGRAM_PEER_H
+
+#include "transport/datagram/datagram.h"
+
+/* A peer on a path. Without anything under way it waits in an idle list, to be dropped when room is needed. */
+struct peer {
+    struct coax_remote remote;
+    struct datagram_layer *layer;
+    struct path path;
+    struct hash_node node;
+    struct list_node idle;   /* in idle_peers or idle_sessions */
+    bool in_table, is_ready; /* ready: messages can go out (a session's handshake is over) */
+    uint16_t next_id;
+    uint32_t unconfirmed; /* confirmable messages under way; NSTART bounds them */
+    uint32_t queued;
+    uint32_t pending_incoming; /* requests that wait for an answer */
+    uint32_t reply_count;
+    struct list_node queue; /* transmissions that wait for NSTART or the handshake */
+    struct list_node sent;  /* transmissions under way */
+    struct list_node done_replies;
+    struct list_node open_replies; /* requests not yet answered */
+    /* DTLS */
+    struct dtls_session *session;
+    struct peer *successor; /* a new handshake from the same address (RFC 6347 section 4.2.8), not in the table */
+    struct peer *predecessor;
+    struct list_node handshake; /* in layer->handshakes */
+    uint8_t hello_random[32];   /* of the ClientHello that began it: tells a repeated one from a new one */
+    struct timer session_timer;
+    coax_instant last_activity;
+};
+
+/* A message sent: in the queue, or under way. */
+struct transmission {
+    struct hash_node node;
+    struct list_node link;
+    struct timer timer;
+    struct peer *peer;
+    struct delivery *delivery;
+    struct packet *packet;
+    uint32_t timeout_ms;
+    uint16_t id;
+    uint8_t retransmissions;
+    bool confirmable, is_queued;
+};
+
+/* A message received: kept until its ID may be used again (RFC 7252 section 4.5). */
+struct incoming {
+    struct hash_node node;
+    struct list_node of_peer;
+    struct list_node by_age; /* in layer->done_replies */
+    struct timer timer;      /* until the empty ACK goes out, or a multicast answer's leisure ends */
+    struct peer *peer;
+    struct packet *reply; /* resent to duplicates; NULL: an empty ACK if `is_acknowledged`, else nothing */
+    coax_instant expires;
+    uint16_t id;
+    bool confirmable, is_acknowledged, is_done, is_multicast;
+};
+
+/* The key of transmissions and replies: 16 bytes without padding. */
+struct message_key {
+    const struct peer *peer;
+    uint64_t id;
+};
+
+/* peer.c */
+struct peer *coax_peer_find(struct datagram_layer *layer, const struct path *path);
+enum coax_status coax_peer_new(struct datagram_layer *layer, const struct path *path, bool secure, struct peer **peer,
+                               coax_error *error);
+enum coax_status coax_peer_insert(struct peer *peer);
+/* Puts the peer into its idle list if nothing is under way, else takes it out; an idle one becomes the youngest. */
+void coax_peer_touch(struct peer *peer);
+/* The peer is over: out of the table, its deliveries forgotten; `error` (may be NULL) goes to all that waits. Freed if
+ * nobody references it. */
+void coax_peer_end(struct peer *peer, const coax_error *error);
+void coax_peer_released(struct coax_remote *remote);
+/* Forgets every message under way or waiting. */
+void coax_peer_forget_messages(struct peer *peer);
+extern const struct transport coax_datagram_transport;
+
+/* sending.c */
+enum coax_status coax_transmit_message(struct coax_remote *remote, const struct coax_message *message, bool confirmable,
+                                       struct delivery *delivery, coax_error *error);
+void coax_transmission_cancel(struct delivery *delivery);
+enum delivery_stage coax_transmission_stage(const struct delivery *delivery);
+struct transmission *coax_transmission_find(struct peer *peer, uint16_t id);
+void coax_transmission_free(struct transmission *transmission);
+/* Sends what waited, as far as NSTART allows. */
+void coax_peer_send_queued(struct peer *peer);
+/* Puts bytes on the wire: a datagram, or a record of the session. */
+void coax_peer_put(struct peer *peer, const uint8_t *data, size_t size);
+/* An Empty message (RFC 7252 section 4.1). */
+void coax_peer_put_empty(struct peer *peer, enum coax_type type, uint16_t id);
+uint16_t coax_peer_next_id(struct peer *peer);
+void coax_peer_trace(struct peer *peer, const struct coax_message *message, bool sent);
+
+/* receiving.c */
+void coax_peer_receive(struct peer *peer, const uint8_t *data, size_t size);
+
+/* replies.c */
+struct incoming *coax_incoming_find(struct peer *peer, uint16_t id);
+struct incoming *coax_incoming_new(struct peer *peer, const struct coax_message *message);
+/* Answers a duplicate from what was kept. */
+void coax_incoming_repeat(struct incoming *incoming);
+/* No answer is to come any more: kept for duplicates until its lifetime ends. */
+void coax_incoming_finish(struct incoming *incoming);
+void coax_incoming_free(struct incoming *incoming);
+void coax_incoming_acknowledge(struct incoming *incoming);
+enum coax_status coax_respond_datagram(struct coax_remote *remote, struct incoming *incoming,
+                                       const struct coax_message *response);
+void coax_decline_datagram(struct coax_remote *remote, struct incoming *incoming);
+void coax_replies_expire(struct timer *timer, coax_instant now);
+
+/* dtls_link.c */
+struct link_target {
+    struct datagram_layer *layer;
+    const struct path *path;
+};
+void coax_dtls_link_receive(struct datagram_layer *layer, const struct path *path, bool listening, const uint8_t *data,
+                            size_t size);
+enum coax_status coax_dtls_link_connect(struct peer *peer, struct credential *credential, const char *host,
+                                        coax_error *error);
+/* Ends the session's part of a peer: close_notify if `in_order`. */
+void coax_dtls_link_end(struct peer *peer, bool in_order);
+/* Asks the session for its next deadline. */
+void coax_dtls_link_schedule(struct peer *peer);
+
+#endif

@@ -1,0 +1,84 @@
+#include "transport/remote.h"
+
+#include "transport/transport.h"
+#include <coax/uri.h>
+#include <stdio.h>
+#include <string.h>
+
+coax_remote *coax_remote_ref(coax_remote *remote) {
+    remote->references++;
+    return remote;
+}
+
+void coax_remote_unref(coax_remote *remote) {
+    if (remote != NULL && --remote->references == 0) {
+        remote->transport->released(remote);
+    }
+}
+
+enum coax_scheme coax_remote_scheme(const coax_remote *remote) {
+    return remote->scheme;
+}
+
+static enum coax_status write_hostinfo(const char *host, const struct address *address, uint16_t default_port,
+                                       char *out, size_t capacity) {
+    char text[COAX_HOST_MAXIMUM + 80];
+    if (host == NULL) {
+        coax_address_write(address, default_port, text, sizeof text);
+    } else if (address->port == default_port) {
+        (void)snprintf(text, sizeof text, "%s", host);
+    } else {
+        (void)snprintf(text, sizeof text, "%s:%u", host, address->port);
+    }
+    size_t size = strlen(text);
+    if (size >= capacity) {
+        return COAX_E_TOO_LARGE;
+    }
+    memcpy(out, text, size + 1);
+    return COAX_OK;
+}
+
+enum coax_status coax_remote_write_base(enum coax_scheme scheme, const char *host, const struct address *address,
+                                        char *out, size_t capacity) {
+    int size = snprintf(out, capacity, "%s://", coax_scheme_name(scheme));
+    if (size < 0 || (size_t)size >= capacity) {
+        return COAX_E_TOO_LARGE;
+    }
+    return write_hostinfo(host, address, coax_scheme_default_port(scheme), out + size, capacity - (size_t)size);
+}
+
+enum coax_status coax_remote_uri(const coax_remote *remote, char *out, size_t capacity) {
+    return coax_remote_write_base(remote->scheme, remote->host, &remote->address, out, capacity);
+}
+
+enum coax_status coax_remote_local_uri(const coax_remote *remote, char *out, size_t capacity) {
+    if (remote->local.port == 0) {
+        return COAX_E_ANONYMOUS;
+    }
+    return coax_remote_write_base(remote->scheme, NULL, &remote->local, out, capacity);
+}
+
+enum coax_status coax_remote_hostinfo(const coax_remote *remote, char *out, size_t capacity) {
+    return write_hostinfo(remote->host, &remote->address, coax_scheme_default_port(remote->scheme), out, capacity);
+}
+
+bool coax_remote_is_multicast(const coax_remote *remote) {
+    return coax_address_is_multicast(&remote->local) || coax_address_is_multicast(&remote->address);
+}
+
+struct credential *coax_remote_credential(const struct coax_remote *remote) {
+    return remote->proved ? remote->credential : NULL;
+}
+
+const char *coax_remote_claim(const coax_remote *remote) {
+    const struct credential *credential = coax_remote_credential(remote);
+    return credential == NULL ? NULL : credential->key;
+}
+
+enum coax_status coax_remote_blockwise_key(const coax_remote *remote, char *out, size_t capacity) {
+    char address[80];
+    coax_address_write(&remote->address, 0, address, sizeof address);
+    const char *identity = remote->credential == NULL ? "" : remote->credential->key;
+    int size = snprintf(out, capacity, "%s %s %s", coax_scheme_name(remote->scheme), address, identity);
+    return size < 0 || (size_t)size >= capacity ? COAX_E_TOO_LARGE : COAX_OK;
+}

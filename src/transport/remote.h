@@ -1,0 +1,33 @@
+/* The remote as the transports and the request layer share it. A transport embeds it in its own peer. */
+#ifndef COAX_TRANSPORT_REMOTE_H
+#define COAX_TRANSPORT_REMOTE_H
+
+#include "base/address.h"
+#include "base/list.h"
+#include "security/credentials.h"
+#include <coax/remote.h>
+
+struct transport;
+
+struct coax_remote {
+    const struct transport *transport;
+    unsigned references; /* held by requests, exchanges and the program; the transport's own table does not count */
+    enum coax_scheme scheme;
+    struct address address;
+    struct address local;          /* all zero where the system chooses it */
+    char *host;                    /* the name that a secure session was made for; NULL: the address speaks */
+    struct credential *credential; /* what the remote proved (a client: what was used for it); NULL if nothing */
+    bool proved;                   /* the credential is the remote's own claim, not this side's choice */
+    bool is_gone;                  /* the connection is over: nothing can be sent any more */
+    struct list_node requests;     /* own requests that wait for this remote (request layer) */
+    struct list_node exchanges;    /* its requests that wait for an answer (request layer) */
+};
+
+/* The entry by which the remote proved itself, NULL if it proved nothing. */
+struct credential *coax_remote_credential(const struct coax_remote *remote);
+
+/* Writes "scheme://host:port" of an address. */
+enum coax_status coax_remote_write_base(enum coax_scheme scheme, const char *host, const struct address *address,
+                                        char *out, size_t capacity);
+
+#endif

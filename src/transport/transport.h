@@ -1,0 +1,70 @@
+/* What every transport offers to the request layer, as a table of functions, and what it tells it. */
+#ifndef COAX_TRANSPORT_TRANSPORT_H
+#define COAX_TRANSPORT_TRANSPORT_H
+
+#include "message/message.h"
+#include "transport/remote.h"
+
+/* How far a message has come; for the sentence that names what was waited for. */
+enum delivery_stage {
+    DELIVERY_QUEUED,       /* behind other messages (NSTART) */
+    DELIVERY_CONNECTING,   /* behind a handshake */
+    DELIVERY_UNCONFIRMED,  /* sent, not acknowledged */
+    DELIVERY_ACKNOWLEDGED, /* acknowledged, or of a kind that never is */
+};
+
+/* One message on its way, embedded in its sender. After `failed`, after a cancel, and after the remote was lost the
+   transport has forgotten it. */
+struct delivery {
+    /* The peer acknowledged it without an answer in the same message. */
+    void (*acknowledged)(struct delivery *delivery);
+    /* The peer rejected it with a Reset, or never acknowledged it. At most once. */
+    void (*failed)(struct delivery *delivery, const coax_error *error);
+    void *carrier; /* the transport's; NULL when it does not know the delivery */
+};
+
+/* An incoming request that the transport remembers until it is answered; NULL where it has nothing to remember. */
+struct incoming;
+
+struct transport {
+    /* Sends a message whose type, ID and token the caller leaves to the transport, but for the token. The bytes are
+       copied. COAX_E_LIMIT: the peer's queue is full; COAX_E_TOO_LARGE; COAX_E_NO_MEMORY; the status that ended a
+       remote that is gone. */
+    enum coax_status (*send)(struct coax_remote *remote, const struct coax_message *message, bool confirmable,
+                             struct delivery *delivery, coax_error *error);
+
+    /* Forgets a delivery: no more retransmissions, no more calls. Legal when the transport does not know it. */
+    void (*cancel)(struct delivery *delivery);
+
+    enum delivery_stage (*stage)(const struct delivery *delivery);
+
+    /* Answers a request, once. `response` has code, token, options and payload. */
+    enum coax_status (*respond)(struct coax_remote *remote, struct incoming *incoming,
+                                const struct coax_message *response);
+
+    /* Ends a request that gets no answer (RFC 7967): where the protocol wants one, an acknowledgement goes out. */
+    void (*decline)(struct coax_remote *remote, struct incoming *incoming);
+
+    /* The last reference is gone: the transport may keep the remote, or free it. */
+    void (*released)(struct coax_remote *remote);
+};
+
+/* What a transport tells the layer above. */
+struct transport_events {
+    /* A request, never a duplicate. It must be answered or declined once, now or later. */
+    void (*request)(void *user, struct coax_remote *remote, const struct coax_message *message,
+                    struct incoming *incoming);
+
+    /* A response; false if nobody waits for it (RFC 7252 section 4.2: it will be rejected). */
+    bool (*response)(void *user, struct coax_remote *remote, const struct coax_message *message);
+
+    /* Everything that waits for this remote has failed. The remote is gone if `remote->is_gone`. */
+    void (*lost)(void *user, struct coax_remote *remote, const coax_error *error);
+
+    /* A message was sent or received, for logs. May be NULL. */
+    void (*trace)(void *user, struct coax_remote *remote, const struct coax_message *message, bool sent);
+
+    void *user;
+};
+
+#endif

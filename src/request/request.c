@@ -1,0 +1,352 @@
+/* One request of ours: from its making to its one callback. */
+#include "base/error.h"
+#include "base/wipe.h"
+#include "request/request_layer.h"
+#include "request/token_key.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static void request_acknowledged(struct delivery *delivery);
+static void request_failed(struct delivery *delivery, const coax_error *error);
+static void request_timed_out(struct timer *timer, coax_instant now);
+
+struct coax_request *coax_request_create(struct request_layer *layer, uint8_t code, const char *uri) {
+    struct coax_request *request = calloc(1, sizeof *request);
+    if (request == NULL) {
+        return NULL;
+    }
+    request->uri = strdup(uri);
+    if (request->uri == NULL) {
+        free(request);
+        return NULL;
+    }
+    request->layer = layer;
+    request->code = code;
+    request->options = option_writer_on(request->option_bytes, sizeof request->option_bytes);
+    request->delivery.acknowledged = request_acknowledged;
+    request->delivery.failed = request_failed;
+    request->timer.fire = request_timed_out;
+    list_init(&request->of_layer);
+    list_init(&request->of_remote);
+    return request;
+}
+
+enum coax_status coax_request_set_payload(coax_request *request, int format, const void *payload, size_t size) {
+    if (request->state != REQUEST_NEW) {
+        return COAX_E_STATE;
+    }
+    if (size > request->layer->settings.max_message_size) {
+        return COAX_E_TOO_LARGE;
+    }
+    uint8_t *copy = malloc(size + 1);
+    if (copy == NULL) {
+        return COAX_E_NO_MEMORY;
+    }
+    if (size > 0) {
+        memcpy(copy, payload, size);
+    }
+    coax_option_erase(&request->options, COAX_OPTION_CONTENT_FORMAT);
+    enum coax_status status = COAX_OK;
+    if (format != COAX_NO_FORMAT) {
+        status = coax_option_write_uint(&request->options, COAX_OPTION_CONTENT_FORMAT, (uint64_t)format);
+    }
+    if (status != COAX_OK) {
+        coax_wipe_free(copy, size);
+        return status;
+    }
+    coax_wipe_free(request->payload, request->payload_size);
+    request->payload = copy;
+    request->payload_size = size;
+    return COAX_OK;
+}
+
+enum coax_status coax_request_add_option(coax_request *request, uint16_t number, const void *value, size_t size) {
+    if (request->state != REQUEST_NEW) {
+        return COAX_E_STATE;
+    }
+    return coax_option_write(&request->options, number, value, size);
+}
+
+enum coax_status coax_request_add_option_uint(coax_request *request, uint16_t number, uint64_t value) {
+    if (request->state != REQUEST_NEW) {
+        return COAX_E_STATE;
+    }
+    return coax_option_write_uint(&request->options, number, value);
+}
+
+void coax_request_set_non_confirmable(coax_request *request, bool non_confirmable) {
+    request->non_confirmable = non_confirmable;
+}
+
+void coax_request_set_timeout(coax_request *request, uint32_t timeout_ms) {
+    request->timeout_ms = timeout_ms;
+}
+
+enum coax_status coax_request_set_token(coax_request *request, const void *token, size_t size) {
+    if (size > sizeof request->token) {
+        return COAX_E_TOO_LARGE;
+    }
+    if (size > 0) {
+        memcpy(request->token, token, size);
+    }
+    request->token_size = (uint8_t)size;
+    request->has_token = true;
+    return COAX_OK;
+}
+
+coax_remote *coax_request_remote(const coax_request *request) {
+    return request->remote;
+}
+
+static bool suppresses_every_response(const struct coax_request *request) {
+    struct coax_message message = {.options = option_writer_bytes(&request->options)};
+    uint64_t every_class = 2 | 8 | 16; /* RFC 7967 section 2.1 */
+    return (coax_message_option_uint(&message, COAX_OPTION_NO_RESPONSE, 0) & every_class) == every_class;
+}
+
+enum coax_status coax_request_start(struct coax_request *request, coax_response_callback *callback, void *user,
+                                    coax_error *error) {
+    struct request_layer *layer = request->layer;
+    if (request->state != REQUEST_NEW) {
+        return coax_fail(error, COAX_E_STATE, "The request was sent already; make a new one");
+    }
+    if (layer->is_shut_down) {
+        return coax_fail(error, COAX_E_SHUT_DOWN, "The endpoint is being shut down");
+    }
+    if (callback == NULL && !suppresses_every_response(request)) {
+        return coax_fail(error, COAX_E_INVALID,
+                         "A request without a callback must carry a No-Response option that suppresses every response");
+    }
+    if (layer->request_count >= layer->settings.max_requests) {
+        return coax_fail(error, COAX_E_LIMIT, "%u requests are under way already, as many as max_requests allows",
+                         (unsigned)layer->request_count);
+    }
+    if (request->timeout_ms != 0) {
+        coax_instant deadline = coax_instant_after_ms(layer->now, request->timeout_ms);
+        if (coax_timer_arm(layer->timers, &request->timer, deadline) != COAX_OK) {
+            return coax_fail_memory(error);
+        }
+    }
+    request->callback = callback;
+    request->callback_user = user;
+    request->state = REQUEST_STARTED;
+    layer->request_count++;
+    list_append(&layer->requests, &request->of_layer);
+    return COAX_OK;
+}
+
+/* The remote is not the request's any more: nothing of it is on the way. */
+static void detach(struct coax_request *request) {
+    if (request->state != REQUEST_SENT) {
+        return;
+    }
+    request->remote->transport->cancel(&request->delivery);
+    coax_hash_table_remove(&request->layer->waiting, &request->node);
+    list_remove(&request->of_remote);
+    request->state = REQUEST_STARTED;
+}
+
+static void drop_remote(struct coax_request *request) {
+    coax_remote *remote = request->remote;
+    request->remote = NULL;
+    coax_remote_unref(remote);
+}
+
+void coax_request_unstart(struct coax_request *request) {
+    detach(request);
+    drop_remote(request);
+    list_remove(&request->of_layer);
+    coax_timer_disarm(request->layer->timers, &request->timer);
+    request->layer->request_count--;
+    request->state = REQUEST_NEW;
+}
+
+static void free_request(struct coax_request *request) {
+    if (request->release != NULL) {
+        request->release(request);
+    }
+    drop_remote(request);
+    coax_wipe_free(request->payload, request->payload_size);
+    coax_wipe(request->option_bytes, sizeof request->option_bytes);
+    free(request->uri);
+    free(request);
+}
+
+/* The one callback, and the end. */
+static void complete(struct coax_request *request, const struct coax_message *response, const coax_error *error) {
+    detach(request);
+    list_remove(&request->of_layer);
+    coax_timer_disarm(request->layer->timers, &request->timer);
+    request->layer->request_count--;
+    request->state = REQUEST_DONE;
+    if (request->callback != NULL) {
+        request->is_in_callback = true;
+        request->callback(request, response, error, request->callback_user);
+    }
+    free_request(request);
+}
+
+void coax_request_fail(struct coax_request *request, const coax_error *error) {
+    coax_error full = {.status = error->status, .alert = error->alert};
+    const char *method = coax_code_name(request->code);
+    (void)snprintf(full.text, sizeof full.text, "%s %.200s: %s", method == NULL ? "request" : method, request->uri,
+                   error->text);
+    detach(request);
+    if (request->recover == NULL || !request->recover(request, error)) {
+        complete(request, NULL, &full);
+    }
+}
+
+void coax_request_cancel(coax_request *request) {
+    if (request == NULL || request->state == REQUEST_DONE) {
+        return; /* inside its callback it is about to be freed anyway */
+    }
+    if (request->state != REQUEST_NEW) {
+        coax_request_unstart(request);
+    }
+    free_request(request);
+}
+
+static uint64_t token_hash(const struct coax_request *request) {
+    return coax_hash_table_hash(&request->layer->waiting, request->token, request->token_size);
+}
+
+static enum coax_status choose_token(struct coax_request *request, struct coax_remote *remote, coax_error *error) {
+    struct request_layer *layer = request->layer;
+    struct token_key key = {bytes_of(request->token, request->token_size), remote};
+    if (!request->has_token) {
+        request->token_size = TOKEN_MAXIMUM;
+        layer->random(layer->user, request->token, request->token_size);
+    } else if (coax_hash_table_find(&layer->waiting, token_hash(request), &key) != NULL) {
+        return coax_fail(error, COAX_E_EXISTS, "Another request to this remote waits with the same token");
+    }
+    return COAX_OK;
+}
+
+enum coax_status coax_request_submit(struct coax_request *request, struct coax_remote *remote, coax_error *error) {
+    struct request_layer *layer = request->layer;
+    enum coax_status status = choose_token(request, remote, error);
+    if (status != COAX_OK) {
+        return status;
+    }
+    if (coax_hash_table_insert(&layer->waiting, &request->node, token_hash(request)) != COAX_OK) {
+        return coax_fail_memory(error);
+    }
+    coax_remote *before = request->remote;
+    request->remote = coax_remote_ref(remote);
+    coax_remote_unref(before);
+    request->state = REQUEST_SENT;
+    list_append(&remote->requests, &request->of_remote);
+    struct coax_message message = {
+        .code = request->code,
+        .token = bytes_of(request->token, request->token_size),
+        .options = option_writer_bytes(&request->options),
+        .payload = bytes_of(request->payload, request->payload_size),
+    };
+    status = remote->transport->send(remote, &message, !request->non_confirmable, &request->delivery, error);
+    if (status == COAX_OK && request->non_confirmable && request->timeout_ms == 0) {
+        status = coax_timer_arm(layer->timers, &request->timer,
+                                coax_instant_after_ms(layer->now, layer->settings.response_timeout_ms));
+        if (status != COAX_OK) {
+            coax_fail_memory(error);
+        }
+    }
+    if (status != COAX_OK) {
+        detach(request);
+    }
+    return status;
+}
+
+static void request_acknowledged(struct delivery *delivery) {
+    struct coax_request *request = COAX_CONTAINER(delivery, struct coax_request, delivery);
+    struct request_layer *layer = request->layer;
+    if (request->callback == NULL) {
+        complete(request, NULL, NULL);
+    } else if (request->timeout_ms == 0) {
+        (void)coax_timer_arm(layer->timers, &request->timer,
+                             coax_instant_after_ms(layer->now, layer->settings.response_timeout_ms));
+    }
+}
+
+static void request_failed(struct delivery *delivery, const coax_error *error) {
+    coax_request_fail(COAX_CONTAINER(delivery, struct coax_request, delivery), error);
+}
+
+/* What a request that ran out of time was waiting for. */
+static const char *waited_for(const struct coax_request *request) {
+    static const char *const stages[] = {
+        [DELIVERY_QUEUED] = "it waited behind other messages to the same peer (NSTART)",
+        [DELIVERY_CONNECTING] = "the security handshake was not finished",
+        [DELIVERY_UNCONFIRMED] = "it was not acknowledged: nobody may be listening there",
+        [DELIVERY_ACKNOWLEDGED] = "it was acknowledged, but no response came",
+    };
+    if (request->state != REQUEST_SENT) {
+        return request->waiting_for != NULL ? request->waiting_for : "it was not sent yet";
+    }
+    enum delivery_stage stage = request->remote->transport->stage(&request->delivery);
+    if (stage == DELIVERY_ACKNOWLEDGED && request->non_confirmable) {
+        return "it was sent as non-confirmable: it or the response may be lost";
+    }
+    return stages[stage];
+}
+
+static void request_timed_out(struct timer *timer, coax_instant now) {
+    (void)now;
+    struct coax_request *request = COAX_CONTAINER(timer, struct coax_request, timer);
+    if (request->callback == NULL) {
+        complete(request, NULL, NULL);
+        return;
+    }
+    uint32_t timeout_ms = request->timeout_ms != 0 ? request->timeout_ms : request->layer->settings.response_timeout_ms;
+    coax_error error;
+    coax_fail(&error, COAX_E_TIMEOUT, "no response within %u.%03u s; %s", (unsigned)(timeout_ms / 1000),
+              (unsigned)(timeout_ms % 1000), waited_for(request));
+    request->recover = NULL;
+    coax_request_fail(request, &error);
+}
+
+/* Options of a response that are critical and yet no obstacle: a block that is the whole. */
+static bool response_supports(uint16_t number) {
+    return number != COAX_OPTION_OSCORE && number != COAX_OPTION_Q_BLOCK1 && number != COAX_OPTION_Q_BLOCK2;
+}
+
+static enum coax_status check_response(const struct coax_message *message, coax_error *error) {
+    struct option_problem problem;
+    if (!coax_message_options_understood(message, response_supports, &problem)) {
+        const coax_option_definition *definition = coax_option_by_number(problem.number);
+        return coax_fail(error, COAX_E_OPTION, "the response was rejected: its option %u%s%s%s %s",
+                         (unsigned)problem.number, definition != NULL ? " (" : "",
+                         definition != NULL ? definition->name : "", definition != NULL ? ")" : "", problem.reason);
+    }
+    uint64_t more = 8; /* the M bit of Block2 (RFC 7959 section 2.2) */
+    if ((coax_message_option_uint(message, COAX_OPTION_BLOCK2, 0) & more) != 0) {
+        return coax_fail(error, COAX_E_UNSUPPORTED,
+                         "the response is the first block of a larger body, and block-wise transfer is not available");
+    }
+    return COAX_OK;
+}
+
+bool coax_request_layer_response(void *user, struct coax_remote *remote, const struct coax_message *message) {
+    struct request_layer *layer = user;
+    struct token_key key = {message->token, remote};
+    uint64_t hash = coax_hash_table_hash(&layer->waiting, message->token.data, message->token.size);
+    struct hash_node *node = coax_hash_table_find(&layer->waiting, hash, &key);
+    if (node == NULL) {
+        return false;
+    }
+    struct coax_request *request = COAX_CONTAINER(node, struct coax_request, node);
+    coax_error error;
+    if (check_response(message, &error) != COAX_OK) {
+        request->recover = NULL;
+        coax_request_fail(request, &error);
+        return error.status != COAX_E_OPTION; /* RFC 7252 section 5.4.1: a confirmable one is rejected */
+    }
+    if (request->remote != remote) { /* an answer to a multicast request */
+        detach(request);
+        coax_remote *group = request->remote;
+        request->remote = coax_remote_ref(remote);
+        coax_remote_unref(group);
+    }
+    complete(request, message, NULL);
+    return true;
+}

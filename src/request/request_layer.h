@@ -1,0 +1,119 @@
+/* The request/response layer (RFC 7252 section 5): tokens, matching, timeouts for own requests; exchanges for incoming
+   ones. It knows no transport but through the table of functions, and does no I/O. */
+#ifndef COAX_REQUEST_REQUEST_LAYER_H
+#define COAX_REQUEST_REQUEST_LAYER_H
+
+#include "base/clock.h"
+#include "base/hash_table.h"
+#include "base/pool.h"
+#include "base/timer_heap.h"
+#include "message/datagram_format.h"
+#include "message/message.h"
+#include "message/option.h"
+#include "transport/transport.h"
+#include <coax/request.h>
+#include <coax/site.h>
+
+struct request_settings {
+    uint32_t response_timeout_ms, max_requests, max_exchanges;
+    uint32_t max_message_size;
+};
+
+struct request_layer {
+    struct request_settings settings;
+    struct timer_heap *timers;
+    coax_instant now; /* of the call under way */
+    void (*random)(void *user, void *out, size_t size);
+    /* Gives an incoming request to the application. */
+    void (*serve)(void *user, coax_exchange *exchange, const struct coax_message *request);
+    void *user;
+    struct hash_table waiting; /* own requests that were sent, by token */
+    struct list_node requests; /* own requests that were given to the layer */
+    uint32_t request_count;
+    struct pool exchanges;
+    bool is_shut_down;
+};
+
+enum coax_status coax_request_layer_init(struct request_layer *layer);
+
+/* Fails every own request with COAX_E_SHUT_DOWN. Incoming ones that are still unanswered lose their exchange. */
+void coax_request_layer_shut_down(struct request_layer *layer);
+void coax_request_layer_free(struct request_layer *layer);
+
+/* The three events of a transport; `user` is the layer. */
+void coax_request_layer_request(void *user, struct coax_remote *remote, const struct coax_message *message,
+                                struct incoming *incoming);
+bool coax_request_layer_response(void *user, struct coax_remote *remote, const struct coax_message *message);
+void coax_request_layer_lost(void *user, struct coax_remote *remote, const coax_error *error);
+
+enum { REQUEST_OPTIONS_MAXIMUM = 2048, EXCHANGE_OPTIONS_MAXIMUM = 512 };
+
+enum request_state {
+    REQUEST_NEW,
+    REQUEST_STARTED /* its time runs, it has no remote yet */,
+    REQUEST_SENT,
+    REQUEST_DONE
+};
+
+struct coax_request {
+    struct request_layer *layer;
+    enum request_state state;
+    uint8_t code;
+    bool non_confirmable, has_token, is_in_callback, is_cancelled;
+    uint8_t token_size;
+    uint8_t token[TOKEN_MAXIMUM];
+    uint32_t timeout_ms;
+    char *uri; /* as the program wrote it, or the path for a request to a remote: for error texts */
+    uint8_t *payload;
+    size_t payload_size;
+    struct option_writer options;
+    uint8_t option_bytes[REQUEST_OPTIONS_MAXIMUM];
+
+    coax_remote *remote; /* a reference */
+    coax_response_callback *callback;
+    void *callback_user;
+    struct list_node of_layer, of_remote;
+    struct hash_node node;
+    struct timer timer;
+    struct delivery delivery;
+
+    /* The owner above (name resolution): `recover` may take a failed request over and submit it again, to another
+       address; `release` is called before the request is freed. Each may be NULL. */
+    bool (*recover)(struct coax_request *request, const coax_error *error);
+    void (*release)(struct coax_request *request);
+    const char *waiting_for; /* in REQUEST_STARTED: what the owner waits for, such as "the name is being resolved" */
+    void *owner;
+};
+
+/* An empty request, the caller's. `uri` is copied. NULL if memory ran out. */
+struct coax_request *coax_request_create(struct request_layer *layer, uint8_t code, const char *uri);
+
+/* Its time begins: the layer owns it from now on. COAX_E_LIMIT, COAX_E_STATE, COAX_E_SHUT_DOWN, COAX_E_INVALID (no
+ * callback, and no No-Response that makes up for it). */
+enum coax_status coax_request_start(struct coax_request *request, coax_response_callback *callback, void *user,
+                                    coax_error *error);
+
+/* Sends a started request to a remote. On an error nothing has changed. */
+enum coax_status coax_request_submit(struct coax_request *request, struct coax_remote *remote, coax_error *error);
+
+/* Takes a started request back from the layer, as if coax_request_start had not been called. */
+void coax_request_unstart(struct coax_request *request);
+
+/* Ends a started request with an error. */
+void coax_request_fail(struct coax_request *request, const coax_error *error);
+
+struct coax_exchange {
+    struct request_layer *layer;
+    coax_remote *remote;       /* a reference */
+    struct incoming *incoming; /* NULL when the remote is gone */
+    struct list_node of_remote;
+    uint8_t token_size;
+    uint8_t token[TOKEN_MAXIMUM];
+    int no_response; /* the request's No-Response (RFC 7967), -1 without */
+    const char *rest;
+    bool is_answered, is_deferred, is_in_handler;
+    struct option_writer options;
+    uint8_t option_bytes[EXCHANGE_OPTIONS_MAXIMUM];
+};
+
+#endif

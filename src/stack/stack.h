@@ -1,0 +1,56 @@
+/* One endpoint's protocol rooms wired together, without I/O: datagrams, time and random bytes are arguments. The
+   endpoint puts sockets around it, a simulation a network of its own. */
+#ifndef COAX_STACK_STACK_H
+#define COAX_STACK_STACK_H
+
+#include "request/request_layer.h"
+#include "server/site.h"
+#include "transport/datagram/datagram.h"
+#include <coax/endpoint.h>
+
+struct stack {
+    coax_endpoint_config config;
+    struct datagram_output output;
+    struct timer_heap timers;
+    struct datagram_layer datagrams;
+    struct request_layer requests;
+    coax_credentials *credentials;
+    coax_site *site;
+    struct dtls_context *dtls; /* made when a channel or a request first needs it */
+    char *text;                /* max_message_size bytes for generated representations */
+    coax_instant now;
+};
+
+/* `config` is checked: COAX_E_INVALID names the setting. `output` sends datagrams and gives random bytes. */
+enum coax_status coax_stack_new(struct stack **stack, const coax_endpoint_config *config,
+                                const struct datagram_output *output, coax_instant now, coax_error *error);
+
+/* Fails what is under way, closes every session with close_notify (through `output`), frees. */
+void coax_stack_free(struct stack *stack);
+
+/* Makes DTLS available, for a channel that is secure. */
+enum coax_status coax_stack_enable_dtls(struct stack *stack, coax_error *error);
+
+/* Time passes: to be called with the current time before anything else is, in each turn of the loop. */
+void coax_stack_set_time(struct stack *stack, coax_instant now);
+
+/* One datagram came in. */
+void coax_stack_receive(struct stack *stack, const struct path *path, bool secure, bool listening, const uint8_t *data,
+                        size_t size);
+
+/* The network reported an error for datagrams sent to the path. */
+void coax_stack_unreachable(struct stack *stack, const struct path *path, const coax_error *error);
+
+/* The next moment at which coax_stack_run must be called; COAX_NEVER. */
+coax_instant coax_stack_deadline(const struct stack *stack);
+
+/* Does what is due. */
+void coax_stack_run(struct stack *stack);
+
+/* The remote for a request to `path`: in the clear, or over DTLS with the credentials for `uri` (a full URI in normal
+   form) and `host` (NULL for an IP literal). No new reference. The errors of coax_credentials_for_uri,
+   coax_datagram_remote and coax_datagram_secure_remote. */
+enum coax_status coax_stack_remote(struct stack *stack, const struct path *path, bool secure, const char *uri,
+                                   const char *host, struct coax_remote **remote, coax_error *error);
+
+#endif

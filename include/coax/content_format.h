@@ -26,7 +26,8 @@ enum {
  * registered. Static storage. */
 COAX_API const char *coax_content_format_name(int number);
 
-/* The number of a media type (letter case and blanks after ';' do not matter; "text/plain" finds 0), of a short name
+/* The number of a media type (letter case, quotation marks and blanks after ';' do not matter; "text/plain" finds 0),
+   of a short name
    ("text", "json", "cbor", "link", "senml+json", "senml+cbor", "xml", "octets"), or of a decimal number of 0 to 65535;
    -1 if there is none. */
 COAX_API int coax_content_format_number(const char *name);

@@ -1,0 +1,46 @@
+/* UDP sockets on Linux: addresses, batches in and out, errors that the network reports. */
+#ifndef COAX_ENDPOINT_SOCKET_H
+#define COAX_ENDPOINT_SOCKET_H
+
+#include "base/address.h"
+#include "transport/datagram/datagram.h"
+
+struct udp_socket {
+    int fd;
+    bool is_ip4; /* AF_INET; else AF_INET6, which carries IPv4 too where it is bound to all addresses */
+    bool secure, listening;
+    struct address bound; /* with the port that it got */
+};
+
+/* Opens and binds a non-blocking socket with PKTINFO and RECVERR. `address` all zero and port 0 is a client's. Where
+   the system has no IPv6, the unspecified address becomes that of IPv4. COAX_E_IO with the reason. */
+enum coax_status coax_udp_open(struct udp_socket *socket, const struct address *address, coax_error *error);
+enum coax_status coax_udp_join(const struct udp_socket *socket, const struct address *group, coax_error *error);
+
+/* Buffers for batches in and out: one for an endpoint, whatever the number of its sockets and peers. */
+struct datagram_batch;
+struct datagram_batch *coax_batch_new(size_t datagram_size); /* NULL if memory ran out */
+void coax_batch_free(struct datagram_batch *batch);
+
+/* Receives up to one batch and calls `receive` for each datagram; `path` lacks the channel. Returns how many came.
+ * Truncated ones are dropped. */
+size_t coax_batch_receive(struct datagram_batch *batch, const struct udp_socket *socket,
+                          void (*receive)(void *user, struct path *path, const uint8_t *data, size_t size), void *user);
+
+/* Takes the errors that the network reported for datagrams sent: calls `report` for each with the destination. Bounded.
+ */
+void coax_udp_take_errors(const struct udp_socket *socket,
+                          void (*report)(void *user, const struct address *remote, int error_number), void *user);
+
+/* Adds a datagram; false if the batch is full (send it first) or the datagram too large. */
+bool coax_batch_add(struct datagram_batch *batch, const struct path *path, const uint8_t *data, size_t size);
+bool coax_batch_is_empty(const struct datagram_batch *batch);
+
+/* Sends all of it; calls `report` for each datagram that the system refuses, after everything was sent. */
+void coax_batch_send(struct datagram_batch *batch, const struct udp_socket *sockets,
+                     void (*report)(void *user, const struct path *path, int error_number), void *user);
+
+/* What an errno means for whoever waits for that remote. */
+enum coax_status coax_udp_status(int error_number);
+
+#endif

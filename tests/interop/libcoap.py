@@ -1,0 +1,93 @@
+"""libcoap's example programs as ends: `coap-client-*` and `coap-server-*` (Debian's libcoap3-bin)."""
+
+import os
+import re
+import tempfile
+
+import peers
+from peers import Answer, Certificates, Psk, RawKey
+
+# A message as libcoap logs it: v:1 t:ACK c:2.05 i:6409 {01} [ Max-Age:1 ] :: 'Nov 22'
+MESSAGE = re.compile(r"^v:1 t:(?P<type>\w+) c:(?P<code>\S+) i:(?P<id>[0-9a-f]+) \{(?P<token>[0-9a-f]*)\} \[(?P<options>.*?)\]"
+                     r"(?: :: (?P<payload>.*))?$", re.MULTILINE)
+
+
+class Message:
+    def __init__(self, match):
+        self.type = match["type"]
+        self.code = match["code"]
+        self.options = {}
+        for option in filter(None, match["options"].strip().split(", ")):
+            name, _, value = option.partition(":")
+            self.options.setdefault(name, []).append(value)
+
+    def __repr__(self):
+        return f"{self.type} {self.code} {self.options}"
+
+
+def messages(log):
+    return [Message(match) for match in MESSAGE.finditer(log)]
+
+
+def security_arguments(security, program):
+    if isinstance(security, Psk):
+        # The server is told one key, whatever the identity.
+        return ["-k", security.key] + (["-u", security.identity] if program == "client" else [])
+    if isinstance(security, Certificates):
+        return ["-c", security.certificate, "-j", security.key, "-C", security.trust]
+    if isinstance(security, RawKey):
+        return ["-M", security.pair]
+    return []
+
+
+class Client:
+    """One of coap-client-openssl, -gnutls, -notls."""
+
+    def __init__(self, library):
+        self.program = f"coap-client-{library}"
+
+    def ask(self, method, uri, payload=None, format=None, accept=None, confirmable=True, security=None):
+        with tempfile.TemporaryDirectory() as folder:
+            body, out = os.path.join(folder, "in"), os.path.join(folder, "out")
+            command = [self.program, "-v", "7", "-B", "15", "-m", method, "-o", out, *security_arguments(security, "client")]
+            if payload is not None:
+                with open(body, "wb") as file:
+                    file.write(payload)
+                command += ["-f", body]
+            if format is not None:
+                command += ["-t", format]
+            if accept is not None:
+                command += ["-A", accept]
+            if not confirmable:
+                command += ["-N"]
+            done = peers.run(*command, uri)
+            log = done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
+            responses = [message for message in messages(log) if message.code[0] in "245"]
+            if len(responses) != 1:
+                raise AssertionError(f"{command} {uri}: {len(responses)} responses\n{log[-3000:]}")
+            received = b""
+            if os.path.exists(out):
+                with open(out, "rb") as file:
+                    received = file.read()
+            if responses[0].code[0] != "2":  # the program writes these to stderr, not to the file
+                text = re.search(rf"c:{re.escape(responses[0].code)} .*? :: '(.*)'", log)
+                received = text[1].encode() if text else b""
+            return Answer(responses[0].code, received, responses[0].options)
+
+
+class Server(peers.Process):
+    """coap-server-openssl or -gnutls: coap on `port`, coaps on the next; /time, /async, and what is PUT there."""
+
+    def __init__(self, library, security=None):
+        self.port = peers.free_port(2)
+        super().__init__(f"coap-server-{library}", "-A", "127.0.0.1", "-p", self.port, "-d", "20", "-v", "7",
+                         *security_arguments(security, "server"))
+        self.wait_until(lambda: peers.answers_ping(self.port), "an answer to a ping")
+
+    def base(self, scheme):
+        return f"{scheme}://127.0.0.1:{self.port + (scheme == 'coaps')}"
+
+    def requests(self):
+        """The requests that it logged, as it understood them."""
+        return [message for message in messages(self.output()) if message.code in
+                ("GET", "POST", "PUT", "DELETE", "FETCH", "PATCH", "iPATCH")]

@@ -21,7 +21,7 @@ int command_request(int count, char **arguments); /* get, post, put, delete, fet
 int command_serve(int count, char **arguments);
 
 /* The exit code for a status. */
-enum exit_code exit_code_of(enum coax_status status);
+int exit_code_of(enum coax_status status);
 
 /* Prints "coax: <text>" to stderr, in colour on a terminal (NO_COLOR obeyed); returns `code`. */
 int complain(int code, const char *format, ...) COAX_PRINTF(2, 3);

@@ -1,0 +1,231 @@
+#include "cli/commands.h"
+
+#include "cli/complain.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+#include "cli/payload.h"
+#include "cli/printable.h"
+#include "cli/request_settings.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* One run of the verb. */
+struct call {
+    const struct request_settings *settings;
+    coax_endpoint *endpoint;
+    coax_request *request; /* NULL before it is made and after it is answered */
+    struct timespec start;
+    bool answered;
+    int code; /* once answered */
+};
+
+static double elapsed_ms(const struct call *call) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - call->start.tv_sec) * 1e3 + (double)(now.tv_nsec - call->start.tv_nsec) / 1e6;
+}
+
+static int fail(const struct call *call, enum coax_status status, const char *text) {
+    coax_error error = {.status = status, .alert = -1};
+    snprintf(error.text, sizeof error.text, "%s", text);
+    return output_error(call->settings, exit_code_of(status), &error);
+}
+
+static void show_message(coax_remote *remote, const coax_message *message, bool sent, void *user) {
+    const struct call *call = user;
+    char where[ANSWER_REMOTE_MAXIMUM] = "";
+    char line[8192];
+    if (remote == NULL || coax_remote_uri(remote, where, sizeof where) != COAX_OK) {
+        snprintf(where, sizeof where, "(no URI)");
+    }
+    size_t length = coax_message_describe(message, line, sizeof line);
+    fprintf(stderr, "%s%8.3f s %s %s%s  ", colour_on(stderr, sent ? COLOUR_CYAN : COLOUR_GREEN),
+            elapsed_ms(call) / 1000, sent ? "->" : "<-", where, colour_on(stderr, COLOUR_PLAIN));
+    print_printable(stderr, line, strlen(line));
+    fputs(length >= sizeof line ? " …\n" : "\n", stderr);
+}
+
+static void show_log(enum coax_log_level level, const char *text, void *user) {
+    const struct call *call = user;
+    if (level <= COAX_LOG_WARNING || call->settings->verbose > 1) {
+        remark("%s", text);
+    }
+}
+
+static void on_response(coax_request *request, const coax_message *response, const coax_error *error, void *user) {
+    struct call *call = user;
+    struct answer answer = {.message = response, .elapsed_ms = elapsed_ms(call)};
+    coax_remote *remote = coax_request_remote(request);
+    if (remote == NULL || coax_remote_uri(remote, answer.remote, sizeof answer.remote) != COAX_OK) {
+        answer.remote[0] = '\0';
+    }
+    call->answered = true;
+    call->request = NULL; /* it dies when this returns */
+    call->code = response != NULL ? output_response(call->settings, &answer)
+                                  : output_error(call->settings, exit_code_of(error->status), error);
+    coax_endpoint_stop(call->endpoint);
+}
+
+static int load_credentials(const struct call *call) {
+    const struct argument_texts *files = &call->settings->credentials;
+    for (size_t i = 0; i < files->count; i++) {
+        coax_error warning = {.text = ""};
+        coax_error error;
+        enum coax_status status =
+            coax_credentials_load_file(coax_endpoint_credentials(call->endpoint), files->items[i], &warning, &error);
+        if (status != COAX_OK) {
+            /* Also a file that cannot be read: it is the command line that is wrong, whatever the status says. */
+            return output_error(call->settings, EXIT_USAGE, &error);
+        }
+        if (warning.text[0] != '\0' && !call->settings->quiet) {
+            remark("%s", warning.text);
+        }
+    }
+    return EXIT_OK;
+}
+
+static enum coax_status add_options(const struct call *call) {
+    const struct request_settings *settings = call->settings;
+    enum coax_status status = COAX_OK;
+    if (settings->accept >= 0) {
+        status = coax_request_add_option_uint(call->request, COAX_OPTION_ACCEPT, (uint64_t)settings->accept);
+    }
+    for (size_t i = 0; status == COAX_OK && i < settings->options.count; i++) {
+        const struct typed_option *option = &settings->options.items[i];
+        status = coax_request_add_option(call->request, option->number, option->value, option->size);
+    }
+    if (status == COAX_OK && settings->token.given) {
+        status = coax_request_set_token(call->request, settings->token.bytes, settings->token.size);
+    }
+    return status;
+}
+
+/* Puts everything into the request that the settings say. */
+static int fill_request(const struct call *call, const struct payload *payload) {
+    const struct request_settings *settings = call->settings;
+    coax_request_set_non_confirmable(call->request, settings->non_confirmable);
+    coax_request_set_timeout(call->request, settings->timeout_ms);
+    enum coax_status status = add_options(call);
+    if (status != COAX_OK) {
+        return fail(call, status,
+                    status == COAX_E_TOO_LARGE ? "the options are too large for one message; leave some out"
+                                               : coax_status_text(status));
+    }
+    if (payload->size == 0 && settings->content_format < 0) {
+        return EXIT_OK;
+    }
+    status = coax_request_set_payload(call->request, settings->content_format, payload->data, payload->size);
+    if (status == COAX_E_TOO_LARGE) {
+        char text[128];
+        snprintf(text, sizeof text, "the payload, %zu bytes, is too large for one message; send it in parts",
+                 payload->size);
+        return fail(call, status, text);
+    }
+    return status == COAX_OK ? EXIT_OK : fail(call, status, coax_status_text(status));
+}
+
+/* The library knows no command line; what to do about missing credentials is said here. */
+static int fail_to_send(const struct call *call, const coax_error *error) {
+    int code = output_error(call->settings, exit_code_of(error->status), error);
+    if (error->status == COAX_E_NO_CREDENTIALS && call->settings->credentials.count == 0 && !call->settings->quiet) {
+        remark("--credentials FILE names a file with keys or certificates");
+    }
+    return code;
+}
+
+static int wait_for_answer(struct call *call) {
+    coax_error error;
+    if (!interrupted() && !call->answered && coax_endpoint_run(call->endpoint, &error) != COAX_OK) {
+        return output_error(call->settings, exit_code_of(error.status), &error);
+    }
+    if (call->answered) {
+        return call->code;
+    }
+    return fail(call, COAX_E_CANCELLED, "interrupted before a response came");
+}
+
+static int ask(struct call *call, const struct payload *payload) {
+    coax_error error;
+    int code = load_credentials(call);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    enum coax_status status =
+        coax_request_new(&call->request, call->endpoint, call->settings->code, call->settings->uri, &error);
+    if (status != COAX_OK) {
+        call->request = NULL;
+        return output_error(call->settings, exit_code_of(status), &error);
+    }
+    code = fill_request(call, payload);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &call->start);
+    if (coax_request_send(call->request, on_response, call, &error) != COAX_OK) {
+        return fail_to_send(call, &error);
+    }
+    return wait_for_answer(call);
+}
+
+static int open_endpoint(struct call *call) {
+    coax_error error;
+    coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
+    config.user = call;
+    config.observer = call->settings->verbose > 0 ? show_message : NULL;
+    config.log = call->settings->verbose > 0 ? show_log : NULL;
+    if (coax_endpoint_new(&call->endpoint, &config, &error) != COAX_OK) {
+        return output_error(call->settings, exit_code_of(error.status), &error);
+    }
+    return EXIT_OK;
+}
+
+static int find_payload(const struct request_settings *settings, struct payload *payload) {
+    if (settings->payload != NULL) {
+        return payload_copy(payload, settings->payload);
+    }
+    if (settings->payload_file != NULL) {
+        return payload_read_file(payload, settings->payload_file, settings->quiet);
+    }
+    if (method_has_payload(settings->code) && payload_waits_in_stdin()) {
+        return payload_read_file(payload, "-", settings->quiet);
+    }
+    return EXIT_OK;
+}
+
+static int run(const struct request_settings *settings) {
+    struct payload payload = {NULL, 0};
+    struct call call = {.settings = settings};
+    clock_gettime(CLOCK_MONOTONIC, &call.start);
+    interrupt_watch();
+    int code = find_payload(settings, &payload);
+    if (code == EXIT_OK) {
+        code = open_endpoint(&call);
+    }
+    if (code == EXIT_OK) {
+        interrupt_stops(call.endpoint);
+        code = ask(&call, &payload);
+        coax_request_cancel(call.request);
+        interrupt_stops(NULL);
+        coax_endpoint_free(call.endpoint);
+    }
+    payload_free(&payload);
+    return code;
+}
+
+int command_request(int count, char **arguments) {
+    struct request_settings settings;
+    int code = request_settings_read(&settings, count, arguments);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    if (settings.version) {
+        puts("coax " COAX_VERSION);
+        return EXIT_OK;
+    }
+    if (settings.help) {
+        request_help_print(stdout, settings.method, settings.code);
+        return EXIT_OK;
+    }
+    return run(&settings);
+}

@@ -17,7 +17,7 @@ foreach(source ${COAX_TEST_SOURCES})
 endforeach()
 
 # Whole stacks on a network in memory.
-add_library(coax_sim STATIC tests/sim/network.c)
+add_library(coax_sim STATIC tests/sim/network.c tests/sim/exchange.c)
 target_include_directories(coax_sim PUBLIC src tests)
 target_link_libraries(coax_sim PUBLIC coax_flags coax_static PkgConfig::GNUTLS)
 file(GLOB COAX_SIM_SOURCES CONFIGURE_DEPENDS tests/sim/*_test.c)
@@ -26,3 +26,7 @@ foreach(source ${COAX_SIM_SOURCES})
     get_filename_component(name ${source} NAME_WE)
     target_link_libraries(${name} PRIVATE coax_sim)
 endforeach()
+
+if(COAX_CLI_SOURCES)
+    include(${CMAKE_CURRENT_LIST_DIR}/cli_tests.cmake)
+endif()

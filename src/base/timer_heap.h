@@ -17,8 +17,11 @@ struct timer {
 };
 
 struct timer_heap {
-    struct timer **timers;
+    struct timer **timers; /* the heap from the start, late timers at the end */
     size_t count, capacity;
+    size_t late;      /* timers that wait for the next run */
+    coax_instant now; /* of the run under way */
+    bool running;
 };
 
 /* Zero-initialized is empty and ready. */
@@ -40,8 +43,9 @@ static inline bool coax_timer_is_armed(const struct timer *timer) {
 /* The earliest deadline, COAX_NEVER if none. */
 coax_instant coax_timer_heap_next(const struct timer_heap *heap);
 
-/* Fires, earliest first, every timer whose deadline is at or before `now`. A timer that its own `fire` arms for `now`
- * or before fires in the next run. */
+/* Fires, earliest first, every timer whose deadline is at or before `now`. A timer that a `fire` arms for `now` or
+ * before fires in the next run, so that a run always ends. `fire` may arm and disarm any timer, but not run the heap.
+ */
 void coax_timer_heap_run(struct timer_heap *heap, coax_instant now);
 
 #endif

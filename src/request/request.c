@@ -3,7 +3,6 @@
 #include "base/wipe.h"
 #include "request/request_layer.h"
 #include "request/token_key.h"
-#include <stdio.h>
 #include <stdlib.h>
 
 static void request_acknowledged(struct delivery *delivery);
@@ -187,10 +186,10 @@ static void complete(struct coax_request *request, const struct coax_message *re
 }
 
 void coax_request_fail(struct coax_request *request, const coax_error *error) {
-    coax_error full = {.status = error->status, .alert = error->alert};
+    coax_error full;
     const char *method = coax_code_name(request->code);
-    (void)snprintf(full.text, sizeof full.text, "%s %.200s: %s", method == NULL ? "request" : method, request->uri,
-                   error->text);
+    coax_fail_alert(&full, error->status, error->alert, "%s %.200s: %s", method == NULL ? "Request" : method,
+                    request->uri, error->text);
     detach(request);
     if (request->recover == NULL || !request->recover(request, error)) {
         complete(request, NULL, &full);

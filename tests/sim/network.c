@@ -153,6 +153,14 @@ void network_restart(struct network_node *node, const coax_endpoint_config *conf
     start(node, config);
 }
 
+void network_stop(struct network_node *node) {
+    struct network *network = node->network;
+    assert(node == &network->nodes[network->node_count - 1]);
+    coax_stack_set_time(node->stack, network->now);
+    coax_stack_free(node->stack);
+    network->node_count--;
+}
+
 struct coax_remote *network_remote(struct network_node *from, const struct network_node *to, const char *uri,
                                    coax_error *error) {
     struct path path = {.remote = to->address};

@@ -49,6 +49,9 @@ struct network_node *network_add(struct network *network, const coax_endpoint_co
 /* Makes the node begin anew, as a program that was killed and started again: nothing is said to anybody. */
 void network_restart(struct network_node *node, const coax_endpoint_config *config);
 
+/* Stops a node in order, its last words included. It must be the last that was added. */
+void network_stop(struct network_node *node);
+
 /* The remote object for asking `to` from `from`. */
 struct coax_remote *network_remote(struct network_node *from, const struct network_node *to, const char *uri,
                                    coax_error *error);

@@ -1,0 +1,220 @@
+#include "endpoint_fixture.h"
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void requests_by_address_and_by_name(void **state) {
+    (void)state;
+    struct endpoint_pair pair;
+    struct answer answer;
+    char uri[64];
+    assert_true(make_pair(&pair, "coap://127.0.0.1:0"));
+    assert_int_equal(ask_hello(&pair, NULL, &answer), COAX_OK);
+    assert_string_equal(answer.payload, "hello nobody");
+    /* The server is not on ::1, which "localhost" may also mean: the next address is tried at once. */
+    (void)snprintf(uri, sizeof uri, "coap://localhost%s", strrchr(pair.uri, ':'));
+    assert_int_equal(ask_hello(&pair, uri, &answer), COAX_OK);
+    assert_string_equal(answer.payload, "hello nobody");
+    free_pair(&pair);
+}
+
+static void requests_over_dtls(void **state) {
+    (void)state;
+    struct endpoint_pair pair;
+    struct answer answer;
+    char uri[64];
+    assert_true(make_pair(&pair, "coaps://127.0.0.1:0"));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ask_hello(&pair, NULL, &answer), COAX_OK);
+        assert_string_equal(answer.payload, "hello coaps://*");
+    }
+    (void)snprintf(uri, sizeof uri, "coaps://localhost%s", strrchr(pair.uri, ':'));
+    assert_int_equal(ask_hello(&pair, uri, &answer), COAX_OK);
+    assert_string_equal(answer.payload, "hello coaps://*");
+    free_pair(&pair);
+}
+
+static void a_closed_port_is_told_at_once(void **state) {
+    (void)state;
+    struct endpoint_pair pair;
+    struct answer answer;
+    assert_true(make_pair(&pair, "coap://127.0.0.1:0"));
+    coax_endpoint_free(pair.server);
+    pair.server = NULL;
+    assert_int_equal(ask_hello(&pair, NULL, &answer), COAX_OK);
+    assert_int_equal(answer.count, 1);
+    assert_int_equal(answer.error.status, COAX_E_REFUSED);
+    assert_non_null(strstr(answer.error.text, "refused"));
+    free_pair(&pair);
+}
+
+static void a_closed_port_is_told_at_once_over_dtls(void **state) {
+    (void)state;
+    struct endpoint_pair pair;
+    struct answer answer;
+    assert_true(make_pair(&pair, "coaps://127.0.0.1:0"));
+    coax_endpoint_free(pair.server);
+    pair.server = NULL;
+    assert_int_equal(ask_hello(&pair, NULL, &answer), COAX_OK);
+    assert_int_equal(answer.error.status, COAX_E_REFUSED);
+    free_pair(&pair);
+}
+
+static void bad_requests_are_refused_when_made_or_sent(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t code;
+        const char *uri;
+        enum coax_status status;
+    } cases[] = {
+        {COAX_GET, "localhost/x", COAX_E_URI},
+        {COAX_GET, "coap://127.0.0.1:0/", COAX_E_URI},
+        {COAX_GET, "coap://127.0.0.1/#part", COAX_E_URI},
+        {COAX_GET, "coap+ws://127.0.0.1/", COAX_E_NO_TRANSPORT},
+        {COAX_CONTENT, "coap://127.0.0.1/", COAX_E_INVALID},
+    };
+    coax_endpoint *endpoint;
+    coax_request *request;
+    coax_error error;
+    struct answer answer = {0};
+    assert_int_equal(coax_endpoint_new(&endpoint, NULL, &error), COAX_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        error.text[0] = '\0';
+        assert_int_equal(coax_request_new(&request, endpoint, cases[i].code, cases[i].uri, &error), cases[i].status);
+        assert_true(error.text[0] != '\0');
+    }
+    assert_int_equal(coax_request_new(&request, endpoint, COAX_GET, "coaps://nowhere.invalid/", &error), COAX_OK);
+    assert_int_equal(coax_request_send(request, note_answer, &answer, &error), COAX_E_NO_CREDENTIALS);
+    assert_non_null(strstr(error.text, "coaps://nowhere.invalid/"));
+    coax_request_cancel(request);
+    assert_int_equal(answer.count, 0);
+    coax_endpoint_free(endpoint);
+}
+
+static void an_unknown_host_is_named(void **state) {
+    (void)state;
+    struct endpoint_pair pair;
+    struct answer answer;
+    assert_true(make_pair(&pair, "coap://127.0.0.1:0"));
+    assert_int_equal(ask_hello(&pair, "coap://nowhere.invalid", &answer), COAX_OK);
+    assert_int_equal(answer.error.status, COAX_E_RESOLVE);
+    assert_non_null(strstr(answer.error.text, "nowhere.invalid"));
+    free_pair(&pair);
+}
+
+static void a_timeout_names_what_was_waited_for(void **state) {
+    (void)state;
+    struct endpoint_pair pair;
+    struct answer answer = {0};
+    coax_request *request;
+    char uri[64];
+    struct sockaddr_in silent = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof silent;
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&silent, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&silent, &size), 0);
+    assert_true(make_pair(&pair, "coap://127.0.0.1:0"));
+    (void)snprintf(uri, sizeof uri, "coap://127.0.0.1:%u/", ntohs(silent.sin_port));
+    assert_int_equal(coax_request_new(&request, pair.client, COAX_GET, uri, NULL), COAX_OK);
+    coax_request_set_timeout(request, 50);
+    assert_int_equal(coax_request_send(request, note_answer, &answer, NULL), COAX_OK);
+    assert_true(drive(&pair, &answer.count));
+    assert_int_equal(answer.error.status, COAX_E_TIMEOUT);
+    assert_non_null(strstr(answer.error.text, "0.050 s"));
+    assert_non_null(strstr(answer.error.text, "not acknowledged"));
+    free_pair(&pair);
+    close(fd);
+}
+
+/* Two identities at one address: each has a session of its own. */
+static void identities_do_not_share_a_session(void **state) {
+    (void)state;
+    static const char key[] = "fedcba9876543210";
+    struct endpoint_pair pair;
+    struct answer answer;
+    char entry[96], uri[96];
+    assert_true(make_pair(&pair, "coaps://127.0.0.1:0"));
+    (void)snprintf(entry, sizeof entry, "%s/hello?as=*", pair.uri);
+    assert_int_equal(coax_credentials_set_psk(coax_endpoint_credentials(pair.client), entry, "other", 5, key, 16, NULL),
+                     COAX_OK);
+    assert_int_equal(
+        coax_credentials_set_psk(coax_endpoint_credentials(pair.server), ":other", "other", 5, key, 16, NULL), COAX_OK);
+    assert_int_equal(ask_hello(&pair, NULL, &answer), COAX_OK);
+    assert_string_equal(answer.payload, "hello coaps://*");
+    coax_request *request;
+    answer = (struct answer){0};
+    (void)snprintf(uri, sizeof uri, "%s/hello?as=other", pair.uri);
+    assert_int_equal(coax_request_new(&request, pair.client, COAX_GET, uri, NULL), COAX_OK);
+    assert_int_equal(coax_request_send(request, note_answer, &answer, NULL), COAX_OK);
+    assert_true(drive(&pair, &answer.count));
+    assert_string_equal(answer.payload, "hello :other");
+    assert_int_equal(ask_hello(&pair, NULL, &answer), COAX_OK);
+    assert_string_equal(answer.payload, "hello coaps://*");
+    free_pair(&pair);
+}
+
+struct pong {
+    unsigned count;
+    enum coax_status status;
+};
+
+static void note_pong(enum coax_status status, const coax_error *error, void *user) {
+    struct pong *pong = user;
+    (void)error;
+    pong->count++;
+    pong->status = status;
+}
+
+static void pings_are_answered_by_a_reset(void **state) {
+    (void)state;
+    static const char *const places[] = {"coap://127.0.0.1:0", "coaps://127.0.0.1:0"};
+    for (size_t i = 0; i < 2; i++) {
+        struct endpoint_pair pair;
+        struct pong pong = {0, COAX_E_INVALID};
+        assert_true(make_pair(&pair, places[i]));
+        assert_int_equal(coax_endpoint_ping(pair.client, pair.uri, note_pong, &pong, NULL), COAX_OK);
+        assert_true(drive(&pair, &pong.count));
+        assert_int_equal(pong.status, COAX_OK);
+        free_pair(&pair);
+    }
+}
+
+static void what_is_pending_fails_when_the_endpoint_is_freed(void **state) {
+    (void)state;
+    struct endpoint_pair pair;
+    struct answer answers[2] = {{0}, {0}};
+    static const char *const uris[] = {"coap://127.0.0.1:9/", "coap://localhost:9/"};
+    assert_true(make_pair(&pair, "coap://127.0.0.1:0"));
+    for (int i = 0; i < 2; i++) {
+        coax_request *request;
+        assert_int_equal(coax_request_new(&request, pair.client, COAX_GET, uris[i], NULL), COAX_OK);
+        assert_int_equal(coax_request_send(request, note_answer, &answers[i], NULL), COAX_OK);
+    }
+    free_pair(&pair);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(answers[i].count, 1);
+        assert_int_equal(answers[i].error.status, COAX_E_SHUT_DOWN);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_by_address_and_by_name),
+        cmocka_unit_test(requests_over_dtls),
+        cmocka_unit_test(a_closed_port_is_told_at_once),
+        cmocka_unit_test(a_closed_port_is_told_at_once_over_dtls),
+        cmocka_unit_test(bad_requests_are_refused_when_made_or_sent),
+        cmocka_unit_test(an_unknown_host_is_named),
+        cmocka_unit_test(a_timeout_names_what_was_waited_for),
+        cmocka_unit_test(identities_do_not_share_a_session),
+        cmocka_unit_test(pings_are_answered_by_a_reset),
+        cmocka_unit_test(what_is_pending_fails_when_the_endpoint_is_freed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

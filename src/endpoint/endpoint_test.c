@@ -1,0 +1,115 @@
+#include "endpoint_fixture.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void settings_are_checked_by_name(void **state) {
+    (void)state;
+    coax_endpoint *endpoint;
+    coax_error error;
+    coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
+    config.nstart = 0;
+    assert_int_equal(coax_endpoint_new(&endpoint, &config, &error), COAX_E_INVALID);
+    assert_non_null(strstr(error.text, "nstart"));
+    config = (coax_endpoint_config)COAX_ENDPOINT_CONFIG_INIT;
+    config.size = 3;
+    assert_int_equal(coax_endpoint_new(&endpoint, &config, &error), COAX_E_INVALID);
+}
+
+static void nothing_to_do_means_no_deadline(void **state) {
+    (void)state;
+    coax_endpoint *endpoint;
+    assert_int_equal(coax_endpoint_new(&endpoint, NULL, NULL), COAX_OK);
+    assert_int_equal(coax_endpoint_timeout_ms(endpoint), -1);
+    assert_int_equal(coax_endpoint_process(endpoint, NULL), COAX_OK);
+    assert_true(coax_endpoint_fd(endpoint) >= 0);
+    coax_endpoint_free(endpoint);
+    coax_endpoint_free(NULL);
+}
+
+static void *stop_it(void *user) {
+    coax_endpoint_stop(user);
+    return NULL;
+}
+
+static void the_loop_is_stopped_from_another_thread(void **state) {
+    (void)state;
+    coax_endpoint *endpoint;
+    pthread_t thread;
+    assert_int_equal(coax_endpoint_new(&endpoint, NULL, NULL), COAX_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pthread_create(&thread, NULL, stop_it, endpoint), 0);
+        assert_int_equal(coax_endpoint_run(endpoint, NULL), COAX_OK);
+        pthread_join(thread, NULL);
+    }
+    coax_endpoint_free(endpoint);
+}
+
+struct trace {
+    unsigned sent, received;
+};
+
+static void count_messages(coax_remote *remote, const coax_message *message, bool sent, void *user) {
+    struct trace *trace = user;
+    (void)remote;
+    (void)message;
+    *(sent ? &trace->sent : &trace->received) += 1;
+}
+
+static void the_observer_sees_each_message(void **state) {
+    (void)state;
+    struct endpoint_pair pair;
+    struct answer answer;
+    struct trace trace = {0, 0};
+    coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
+    config.observer = count_messages;
+    config.user = &trace;
+    assert_true(make_pair(&pair, "coap://127.0.0.1:0"));
+    coax_endpoint_free(pair.client);
+    assert_int_equal(coax_endpoint_new(&pair.client, &config, NULL), COAX_OK);
+    assert_int_equal(ask_hello(&pair, NULL, &answer), COAX_OK);
+    assert_int_equal(trace.sent, 1);
+    assert_int_equal(trace.received, 1);
+    free_pair(&pair);
+}
+
+/* More requests at once than a batch holds. */
+static void many_requests_at_once(void **state) {
+    (void)state;
+    enum { MANY = 200 };
+    struct endpoint_pair pair;
+    coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
+    static struct answer answers[MANY];
+    config.nstart = MANY;
+    memset(answers, 0, sizeof answers);
+    assert_true(make_pair(&pair, "coap://127.0.0.1:0"));
+    coax_endpoint_free(pair.client);
+    assert_int_equal(coax_endpoint_new(&pair.client, &config, NULL), COAX_OK);
+    char uri[160];
+    (void)snprintf(uri, sizeof uri, "%s/hello", pair.uri);
+    for (int i = 0; i < MANY; i++) {
+        coax_request *request;
+        assert_int_equal(coax_request_new(&request, pair.client, COAX_GET, uri, NULL), COAX_OK);
+        assert_int_equal(coax_request_send(request, note_answer, &answers[i], NULL), COAX_OK);
+    }
+    for (int i = 0; i < MANY; i++) {
+        assert_true(drive(&pair, &answers[i].count));
+        assert_int_equal(answers[i].code, COAX_CONTENT);
+    }
+    free_pair(&pair);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(settings_are_checked_by_name),
+        cmocka_unit_test(nothing_to_do_means_no_deadline),
+        cmocka_unit_test(the_loop_is_stopped_from_another_thread),
+        cmocka_unit_test(the_observer_sees_each_message),
+        cmocka_unit_test(many_requests_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,80 @@
+#include "endpoint/socket.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const struct address any = {.port = 0};
+
+static void a_socket_gets_a_port(void **state) {
+    (void)state;
+    struct udp_socket socket = {.listening = true};
+    coax_error error;
+    assert_int_equal(coax_udp_open(&socket, &any, &error), COAX_OK);
+    assert_true(socket.bound.port != 0);
+    close(socket.fd);
+}
+
+static void a_port_in_use_is_said_to_be(void **state) {
+    (void)state;
+    const struct address loopback = coax_address_ip4(127, 0, 0, 1, 0);
+    struct udp_socket first = {.listening = true}, second = {.listening = true};
+    coax_error error;
+    assert_int_equal(coax_udp_open(&first, &loopback, &error), COAX_OK);
+    assert_int_equal(coax_udp_open(&second, &first.bound, &error), COAX_E_IO);
+    assert_non_null(strstr(error.text, "in use"));
+    assert_non_null(strstr(error.text, "127.0.0.1:"));
+    assert_non_null(strstr(error.text, "--port"));
+    close(first.fd);
+}
+
+static void an_address_of_another_machine_is_refused(void **state) {
+    (void)state;
+    const struct address elsewhere = coax_address_ip4(192, 0, 2, 1, 0);
+    struct udp_socket socket = {.listening = true};
+    coax_error error;
+    assert_int_equal(coax_udp_open(&socket, &elsewhere, &error), COAX_E_IO);
+    assert_non_null(strstr(error.text, "192.0.2.1"));
+}
+
+static void groups_of_both_families_can_be_joined(void **state) {
+    (void)state;
+    struct udp_socket socket = {.listening = true};
+    struct address group = coax_address_ip4(224, 0, 1, 187, 0);
+    coax_error error;
+    assert_int_equal(coax_udp_open(&socket, &any, &error), COAX_OK);
+    group.zone = 1; /* the loopback interface */
+    assert_int_equal(coax_udp_join(&socket, &group, &error), COAX_OK);
+    if (!socket.is_ip4) {
+        struct address group6 = {.zone = 1, .ip = {0xff, 0x02, [15] = 0xfd}};
+        assert_int_equal(coax_udp_join(&socket, &group6, &error), COAX_OK);
+    }
+    struct address no_group = coax_address_ip4(127, 0, 0, 1, 0);
+    assert_int_equal(coax_udp_join(&socket, &no_group, &error), COAX_E_IO);
+    close(socket.fd);
+}
+
+static void errnos_become_statuses(void **state) {
+    (void)state;
+    assert_int_equal(coax_udp_status(ECONNREFUSED), COAX_E_REFUSED);
+    assert_int_equal(coax_udp_status(EHOSTUNREACH), COAX_E_UNREACHABLE);
+    assert_int_equal(coax_udp_status(ENETUNREACH), COAX_E_UNREACHABLE);
+    assert_int_equal(coax_udp_status(EMSGSIZE), COAX_E_TOO_LARGE);
+    assert_int_equal(coax_udp_status(EPERM), COAX_E_IO);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_socket_gets_a_port),
+        cmocka_unit_test(a_port_in_use_is_said_to_be),
+        cmocka_unit_test(an_address_of_another_machine_is_refused),
+        cmocka_unit_test(groups_of_both_families_can_be_joined),
+        cmocka_unit_test(errnos_become_statuses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -10,7 +10,8 @@ enum credential_kind {
     CREDENTIAL_RPK,
     CREDENTIAL_X509,
     CREDENTIAL_TRUST /* `tlscert`: authorities only */,
-    CREDENTIAL_ANY_OF
+    CREDENTIAL_ANY_OF,
+    CREDENTIAL_OTHER /* of a kind that no transport uses yet: oscore, edhoc-oscore */
 };
 
 /* One entry, reference-counted and immutable: sessions hold on to the entries that they use, whatever becomes of the
@@ -19,7 +20,7 @@ struct credential {
     unsigned references;
     enum credential_kind kind;
     char *key;                            /* label or URI pattern, as written */
-    struct bytes psk, identity;           /* CREDENTIAL_PSK */
+    struct bytes psk, identity;           /* CREDENTIAL_PSK; behind the identity zeros up to its maximum */
     struct bytes private_key, public_key; /* RPK, X509: PEM, with a NUL behind the size; public_key of an RPK is one's
                                              own SubjectPublicKeyInfo as DER */
     struct bytes peer_public_key;         /* RPK: the peer's SubjectPublicKeyInfo as DER, or empty */
@@ -29,6 +30,8 @@ struct credential {
     const char *const *references_to; /* ANY_OF: labels */
     size_t reference_count;
     const char *source; /* "file:line:column" where it was defined, "" if set by program */
+    char *normal_key;   /* scheme and host in lower case, no default port: equal for keys that mean the same */
+    size_t normal_size;
 };
 
 struct credential *coax_credential_ref(struct credential *credential);
@@ -69,7 +72,7 @@ uint64_t coax_credentials_generation(const coax_credentials *credentials);
 bool coax_credentials_can_serve(const coax_credentials *credentials);
 
 /* How the JSON loader gets the files that entries name: `read` returns malloc'ed bytes with a NUL behind them in *data,
- * *size without it. There is no file access in this room. */
+ * *size without it; the loader wipes and frees them. There is no file access in this room. */
 struct file_reader {
     enum coax_status (*read)(void *user, const char *path, char **data, size_t *size, coax_error *error);
     void *user;

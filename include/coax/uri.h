@@ -47,10 +47,10 @@ typedef struct coax_uri {
 } coax_uri;
 
 /* Parses `text`. COAX_E_URI, with what is wrong and at which character: no scheme, unknown scheme, fragment, user info,
-   empty host, port not a number of 1 to 65535 (an empty port means the default), broken IP literal, bad
-   percent-encoding or what is not UTF-8 when decoded, a character that must be percent-encoded, a segment or query
-   argument of over 255 bytes. A zone may also be written as people type it, "[fe80::1%eth0]". `uri` points into `text`,
-   which must outlive it. */
+   empty host, port not a number of 0 to 65535 (an empty port means the default; 0 is for listening: any free one),
+   broken IP literal, bad percent-encoding or what is not UTF-8 when decoded, a character that must be percent-encoded,
+   a segment or query argument of over 255 bytes. A zone may also be written as people type it, "[fe80::1%eth0]". `uri`
+   points into `text`, which must outlive it. */
 COAX_API enum coax_status coax_uri_parse(coax_uri *uri, const char *text, coax_error *error);
 
 /* Writes the URI in normal form, NUL-terminated: scheme and host in lower case, the default port left out, an empty

@@ -285,8 +285,8 @@ static enum coax_status parse_port(struct parser *parser, const char *end) {
     if (start == end) {
         return COAX_OK;
     }
-    if (parser->at < end || port == 0 || port > UINT16_MAX) {
-        return coax_fail(parser->error, COAX_E_URI, "The port at character %zu is not a number of 1 to 65535",
+    if (parser->at < end || port > UINT16_MAX) {
+        return coax_fail(parser->error, COAX_E_URI, "The port at character %zu is not a number of 0 to 65535",
                          position_of(parser, start));
     }
     parser->uri->port = (uint16_t)port;

@@ -30,7 +30,7 @@ struct question {
     unsigned number;
 };
 
-static void fail(struct run *run, const char *what, unsigned number) {
+static void report_failure(struct run *run, const char *what, unsigned number) {
     run->failed = true;
     fprintf(stderr, "seed %llu: request %u: %s\n", (unsigned long long)run->seed, number, what);
 }
@@ -51,11 +51,11 @@ static void count(coax_exchange *exchange, const coax_message *request, void *us
     struct run *run = user;
     unsigned number;
     if (!read_number(request, &number)) {
-        fail(run, "the server got a payload that nobody sent", 0);
+        report_failure(run, "the server got a payload that nobody sent", 0);
         return;
     }
     if (++run->executed[number] > 1) {
-        fail(run, "was executed twice", number);
+        report_failure(run, "was executed twice", number);
     }
     if (number % 3 == 2) {
         run->deferred[run->deferred_count++] = coax_exchange_defer(exchange);
@@ -72,19 +72,19 @@ static void answered(coax_request *request, const coax_message *response, const 
     unsigned number;
     (void)request;
     if (++run->callbacks[question->number] > 1) {
-        fail(run, "was called back twice", question->number);
+        report_failure(run, "was called back twice", question->number);
     }
     if (response != NULL) {
         run->answered++;
         bool late = question->number % 3 == 2;
         if (coax_message_code(response) != COAX_CHANGED
             || (!late && (!read_number(response, &number) || number != question->number))) {
-            fail(run, "got another request's answer", question->number);
+            report_failure(run, "got another request's answer", question->number);
         }
     } else if (error->status == COAX_E_TIMEOUT || error->status == COAX_E_HANDSHAKE_TIMEOUT) {
         run->timed_out++;
     } else {
-        fail(run, error->text, question->number);
+        report_failure(run, error->text, question->number);
     }
 }
 
@@ -147,7 +147,7 @@ static void run_once(struct run *run, uint64_t seed, bool secure) {
     }
     for (unsigned i = 0; i < REQUESTS; i++) {
         if (run->callbacks[i] != 1) {
-            fail(run, "was never called back", i);
+            report_failure(run, "was never called back", i);
         }
     }
     network_free(&run->network);

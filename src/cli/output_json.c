@@ -1,6 +1,7 @@
 #include "cli/output.h"
 
 #include "cli/encoding.h"
+#include "cli/printable.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,10 +87,22 @@ json_t *json_of_response(const struct answer *answer, const char *output) {
     return object;
 }
 
+/* A text that was cut to fit may end within a character. */
+static json_t *text_with_marks(const char *text) {
+    char good[sizeof((coax_error *)0)->text];
+    size_t size = strnlen(text, sizeof good);
+    for (size_t i = 0; i < size;) {
+        size_t step = utf8_character(text + i, size - i);
+        memcpy(good + i, step > 0 ? text + i : "?", step > 0 ? step : 1);
+        i += step > 0 ? step : 1;
+    }
+    return json_stringn(good, size);
+}
+
 json_t *json_of_error(const coax_error *error) {
     json_t *alert = error->alert < 0
                         ? json_null()
                         : json_pack("{s:i, s:s}", "number", error->alert, "name", coax_alert_name(error->alert));
     return json_pack("{s:{s:s, s:o, s:o}}", "error", "status", coax_status_name(error->status), "text",
-                     text_or_hex((const uint8_t *)error->text, strlen(error->text)), "alert", alert);
+                     text_with_marks(error->text), "alert", alert);
 }

@@ -32,6 +32,15 @@ static int fail(const struct call *call, enum coax_status status, const char *te
     return output_error(call->settings, exit_code_of(status), &error);
 }
 
+/* The library knows no command line; what to do about missing credentials is said here. */
+static int report_error(const struct call *call, const coax_error *error) {
+    int code = output_error(call->settings, exit_code_of(error->status), error);
+    if (error->status == COAX_E_NO_CREDENTIALS && call->settings->credentials.count == 0 && !call->settings->quiet) {
+        remark("--credentials FILE names a file with keys or certificates");
+    }
+    return code;
+}
+
 static void show_message(coax_remote *remote, const coax_message *message, bool sent, void *user) {
     const struct call *call = user;
     char where[ANSWER_REMOTE_MAXIMUM] = "";
@@ -62,8 +71,7 @@ static void on_response(coax_request *request, const coax_message *response, con
     }
     call->answered = true;
     call->request = NULL; /* it dies when this returns */
-    call->code = response != NULL ? output_response(call->settings, &answer)
-                                  : output_error(call->settings, exit_code_of(error->status), error);
+    call->code = response != NULL ? output_response(call->settings, &answer) : report_error(call, error);
     coax_endpoint_stop(call->endpoint);
 }
 
@@ -125,15 +133,6 @@ static int fill_request(const struct call *call, const struct payload *payload) 
     return status == COAX_OK ? EXIT_OK : fail(call, status, coax_status_text(status));
 }
 
-/* The library knows no command line; what to do about missing credentials is said here. */
-static int fail_to_send(const struct call *call, const coax_error *error) {
-    int code = output_error(call->settings, exit_code_of(error->status), error);
-    if (error->status == COAX_E_NO_CREDENTIALS && call->settings->credentials.count == 0 && !call->settings->quiet) {
-        remark("--credentials FILE names a file with keys or certificates");
-    }
-    return code;
-}
-
 static int wait_for_answer(struct call *call) {
     coax_error error;
     if (!interrupted() && !call->answered && coax_endpoint_run(call->endpoint, &error) != COAX_OK) {
@@ -163,7 +162,7 @@ static int ask(struct call *call, const struct payload *payload) {
     }
     clock_gettime(CLOCK_MONOTONIC, &call->start);
     if (coax_request_send(call->request, on_response, call, &error) != COAX_OK) {
-        return fail_to_send(call, &error);
+        return report_error(call, &error);
     }
     return wait_for_answer(call);
 }

@@ -5,9 +5,19 @@
 #include "base/bytes.h"
 #include <coax/message.h>
 
+/* A message's options take less than this, so that number and offset of a walk fit one size_t. */
+#define OPTIONS_MAXIMUM (SIZE_MAX >> 16)
+
+/* Reads the option that `data` starts with; `previous` is the number of the option before it, or 0. Returns the bytes
+   that it takes; 0 at a payload marker, at the end, or, with *problem (static) set, if it is malformed. */
+size_t coax_option_read(struct bytes data, uint16_t previous, coax_option *option, const char **problem);
+
 /* Checks that `data` starts with well-formed options and finds their end: the payload marker or the end of the data. On
    success *options_size is the size without the marker and *payload the rest after it (size 0 without marker).
-   COAX_E_FORMAT: nibble 15, an option that runs past the end, a number over 65535, a marker without payload. */
+   COAX_E_FORMAT: nibble 15, an option that runs past the end, a number over 65535, a marker without payload. The error
+   counts offsets from `message`, the start of the message that `data` belongs to (data itself if there is none). */
+enum coax_status coax_options_scan_in(const uint8_t *message, const uint8_t *data, size_t size, size_t *options_size,
+                                      struct bytes *payload, coax_error *error);
 enum coax_status coax_options_scan(const uint8_t *data, size_t size, size_t *options_size, struct bytes *payload,
                                    coax_error *error);
 

@@ -105,12 +105,11 @@ void coax_endpoint_free(coax_endpoint *endpoint) {
     if (endpoint == NULL) {
         return;
     }
-    coax_resolver_free(endpoint->resolver);
-    endpoint->resolver = NULL;
     if (endpoint->stack != NULL) {
         coax_endpoint_set_time(endpoint);
-        coax_stack_free(endpoint->stack);
+        coax_stack_free(endpoint->stack); /* its requests cancel their look-ups */
     }
+    coax_resolver_free(endpoint->resolver);
     if (endpoint->batch != NULL) {
         coax_batch_send(endpoint->batch, endpoint->sockets, NULL, NULL);
     }

@@ -1,6 +1,7 @@
 #include <coax/link_format.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "message/uri_text.h"
 
 #include <string.h>
@@ -72,7 +73,7 @@ static enum coax_status read_quoted(struct reader *reader) {
     if (at == reader->size) {
         return fail_at(reader, start - 1, "the closing quotation mark is missing for the one");
     }
-    if (!coax_uri_is_utf8(bytes_of(reader->text + start, at - start))) {
+    if (!coax_utf8_is_valid((const uint8_t *)reader->text + start, at - start)) {
         return fail_at(reader, start, "a quoted string is not UTF-8");
     }
     reader->at = at + 1;

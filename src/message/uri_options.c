@@ -118,11 +118,13 @@ static enum coax_status apply_host_and_port(coax_uri *uri, const struct coax_mes
         && !set_host(uri, bytes_of(option.value, option.size))) {
         return COAX_E_OPTION;
     }
-    uint64_t port = coax_message_option_uint(message, COAX_OPTION_URI_PORT, uri->port);
-    if (port == 0 || port > UINT16_MAX) {
-        return COAX_E_OPTION;
+    if (coax_message_option(message, COAX_OPTION_URI_PORT, &option)) {
+        uint64_t port = coax_option_uint(&option);
+        if (port == 0 || port > UINT16_MAX) {
+            return COAX_E_OPTION;
+        }
+        uri->port = (uint16_t)port;
     }
-    uri->port = (uint16_t)port;
     return uri->host[0] != '\0' ? COAX_OK : COAX_E_INVALID;
 }
 

@@ -1,6 +1,7 @@
 #include "message/uri_text.h"
 
 #include "base/address.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -73,47 +74,7 @@ enum uri_fault coax_uri_decode(struct bytes text, struct uri_value *value) {
         }
         value->bytes[value->size++] = (uint8_t)byte;
     }
-    return coax_uri_is_utf8(bytes_of(value->bytes, value->size)) ? URI_FAULT_NONE : URI_FAULT_UTF8;
-}
-
-/* The size of the character at the start of `text`, 0 if it is none (the table of RFC 3629 section 4). */
-static size_t utf8_character(struct bytes text) {
-    static const struct {
-        uint8_t first, last; /* of the leading byte */
-        uint8_t second_min, second_max;
-        size_t size;
-    } forms[] = {
-        {0x00, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    size_t i = 0;
-    while (i < sizeof forms / sizeof *forms && (text.data[0] < forms[i].first || text.data[0] > forms[i].last)) {
-        i++;
-    }
-    if (i == sizeof forms / sizeof *forms || text.size < forms[i].size) {
-        return 0;
-    }
-    for (size_t k = 1; k < forms[i].size; k++) {
-        uint8_t minimum = k == 1 ? forms[i].second_min : 0x80;
-        uint8_t maximum = k == 1 ? forms[i].second_max : 0xbf;
-        if (text.data[k] < minimum || text.data[k] > maximum) {
-            return 0;
-        }
-    }
-    return forms[i].size;
-}
-
-bool coax_uri_is_utf8(struct bytes text) {
-    size_t position = 0;
-    while (position < text.size) {
-        size_t size = utf8_character(bytes_of(text.data + position, text.size - position));
-        if (size == 0) {
-            return false;
-        }
-        position += size;
-    }
-    return true;
+    return coax_utf8_is_valid(value->bytes, value->size) ? URI_FAULT_NONE : URI_FAULT_UTF8;
 }
 
 bool coax_uri_next_part(struct bytes text, char separator, size_t *position, struct bytes *part) {
@@ -194,7 +155,7 @@ bool coax_uri_next_segment(struct uri_segments *segments, struct bytes *segment)
 }
 
 bool coax_uri_set_name(coax_uri *uri, struct bytes name) {
-    if (name.size == 0 || name.size > COAX_HOST_MAXIMUM || !coax_uri_is_utf8(name)) {
+    if (name.size == 0 || name.size > COAX_HOST_MAXIMUM || !coax_utf8_is_valid(name.data, name.size)) {
         return false;
     }
     for (size_t i = 0; i < name.size; i++) {

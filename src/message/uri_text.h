@@ -37,9 +37,6 @@ enum uri_fault { URI_FAULT_NONE, URI_FAULT_PERCENT, URI_FAULT_SIZE, URI_FAULT_UT
 
 enum uri_fault coax_uri_decode(struct bytes text, struct uri_value *value);
 
-/* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
-bool coax_uri_is_utf8(struct bytes text);
-
 /* Walks the segments that are left of a path (without its leading '/') after "." and ".." were taken out (RFC 3986
  * section 5.2.4), written plainly or as "%2E". A path of one empty segment has none. */
 struct uri_segments {

@@ -64,40 +64,6 @@ static void decodes_values(void **state) {
     assert_int_equal(coax_uri_decode(bytes_of(text, 256), &value), URI_FAULT_SIZE);
 }
 
-/* What RFC 3629 says, by arithmetic. */
-static bool is_character(const uint8_t *bytes, size_t size) {
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800};
-    if (size == 1) {
-        return bytes[0] < 0x80;
-    }
-    uint32_t lead_marker = size == 2 ? 0xc0 : 0xe0;
-    uint32_t lead_mask = size == 2 ? 0xe0 : 0xf0;
-    uint32_t code = bytes[0] & ~lead_mask & 0xffU;
-    if ((bytes[0] & lead_mask) != lead_marker) {
-        return false;
-    }
-    for (size_t i = 1; i < size; i++) {
-        if ((bytes[i] & 0xc0U) != 0x80U) {
-            return false;
-        }
-        code = code << 6 | (bytes[i] & 0x3fU);
-    }
-    return code >= smallest[size] && (code < 0xd800 || code > 0xdfff);
-}
-
-static void knows_utf8(void **state) {
-    (void)state;
-    for (uint32_t number = 0; number < 0x10000; number++) {
-        uint8_t two[3] = {(uint8_t)(number >> 8), (uint8_t)number, 0};
-        bool expected = is_character(two, 2) || (is_character(two, 1) && is_character(two + 1, 1));
-        assert_int_equal(coax_uri_is_utf8(bytes_of(two, 2)), expected);
-        uint8_t three[3] = {(uint8_t)(0xe0U | number >> 12), (uint8_t)(0x80U | (number >> 6 & 0x3fU)),
-                            (uint8_t)(0x80U | (number & 0x3fU))};
-        assert_int_equal(coax_uri_is_utf8(bytes_of(three, 3)), is_character(three, 3));
-        assert_false(coax_uri_is_utf8(bytes_of(three, 2)));
-    }
-}
-
 /* The segments of a path, each behind a '/'. */
 static void assert_segments(const char *path, const char *expected) {
     struct uri_segments segments = coax_uri_segments_of(text_of(path));
@@ -193,7 +159,6 @@ int main(void) {
         cmocka_unit_test(follows_the_classes_of_rfc3986),
         cmocka_unit_test(decodes_every_escape),
         cmocka_unit_test(decodes_values),
-        cmocka_unit_test(knows_utf8),
         cmocka_unit_test(walks_segments),
         cmocka_unit_test(walks_parts),
         cmocka_unit_test(writes_encoded_text),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every NAME_test.py of a folder, each in a process of its own, and stops at the first that fails.
 
-    tools/python_tests.py FOLDER [WORD...]     only those whose name contains one of the words
+    tools/python_tests.py FOLDER [WORD...]     only those whose name contains one of the words, and none of the !WORDs
 
 A test is a program that exits with 0 when all is well. The command under test is in the environment variable COAX.
 """
@@ -20,7 +20,10 @@ def main():
         sys.exit(__doc__)
     folder, words = sys.argv[1], sys.argv[2:]
     names = sorted(name for name in os.listdir(folder) if name.endswith("_test.py"))
+    refused = [word[1:] for word in words if word.startswith("!")]
+    words = [word for word in words if not word.startswith("!")]
     names = [name for name in names if not words or any(word in name for word in words)]
+    names = [name for name in names if not any(word in name for word in refused)]
     if not names:
         sys.exit(f"{folder}: no tests")
     count = 0

@@ -218,10 +218,13 @@ static enum coax_status decode(struct json_loader *loader, const json_t *text, c
 /* The bounds of a part that is a byte string. */
 static enum coax_status check_bytes(struct json_loader *loader, enum json_part part, size_t size) {
     static const struct {
+        const char *text;
         size_t minimum, maximum;
-    } bounds[PARTS] = {[PART_PSK] = {1, COAX_PSK_KEY_MAXIMUM}, [PART_IDENTITY] = {0, COAX_PSK_IDENTITY_MAXIMUM}};
+    } bounds[PARTS] = {[PART_PSK] = {"pre-shared key", 1, COAX_PSK_KEY_MAXIMUM},
+                       [PART_IDENTITY] = {"client identity", 0, COAX_PSK_IDENTITY_MAXIMUM}};
     if (size < bounds[part].minimum || size > bounds[part].maximum) {
-        return coax_json_fail(loader, AT_VALUE, COAX_E_CREDENTIALS_SIZE, "%zu bytes; expected %zu to %zu", size,
+        return coax_json_fail(loader, AT_VALUE, COAX_E_CREDENTIALS_SIZE,
+                              "the %s has %zu bytes; expected %zu to %zu bytes", bounds[part].text, size,
                               bounds[part].minimum, bounds[part].maximum);
     }
     return COAX_OK;

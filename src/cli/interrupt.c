@@ -1,5 +1,6 @@
 #include "cli/interrupt.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -35,4 +36,17 @@ void interrupt_stops(coax_endpoint *endpoint) {
 
 bool interrupted(void) {
     return arrived != 0;
+}
+
+bool interrupt_wait_for_input(int fd) {
+    sigset_t taken;
+    sigset_t before;
+    sigemptyset(&taken);
+    sigaddset(&taken, SIGINT);
+    sigaddset(&taken, SIGTERM);
+    sigprocmask(SIG_BLOCK, &taken, &before); /* between looking and waiting, nothing may slip through */
+    struct pollfd wait = {fd, POLLIN, 0};
+    bool ready = !interrupted() && ppoll(&wait, 1, NULL, &before) > 0;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return ready;
 }

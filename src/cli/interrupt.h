@@ -13,4 +13,7 @@ void interrupt_stops(coax_endpoint *endpoint);
 
 bool interrupted(void);
 
+/* Waits until `fd` can be read or a signal has come, also one that came just before; true if it can be read. */
+bool interrupt_wait_for_input(int fd);
+
 #endif

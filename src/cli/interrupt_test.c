@@ -53,6 +53,22 @@ static int reader_gone(void) {
     return write(ends[1], "x", 1) < 0 && !interrupted() ? 42 : 2;
 }
 
+/* Input that is there is told, input that never comes is not waited for once a signal came. */
+static int input_is_interrupted(void) {
+    int ends[2];
+    alarm(20); /* instead of waiting for ever */
+    interrupt_watch();
+    if (pipe(ends) != 0 || write(ends[1], "x", 1) != 1 || !interrupt_wait_for_input(ends[0])) {
+        return 1;
+    }
+    char byte;
+    if (read(ends[0], &byte, 1) != 1) {
+        return 2;
+    }
+    raise(SIGTERM);
+    return interrupt_wait_for_input(ends[0]) ? 3 : 42;
+}
+
 /* The loop of the endpoint that was named returns. */
 static int endpoint_stops(void) {
     coax_endpoint *endpoint = NULL;
@@ -93,6 +109,13 @@ static void a_reader_that_went_away_does_not_kill(void **state) {
     assert_int_equal(WEXITSTATUS(status), 42);
 }
 
+static void a_signal_ends_the_wait_for_input(void **state) {
+    (void)state;
+    int status = status_of(input_is_interrupted);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 42);
+}
+
 static void a_signal_stops_the_loop(void **state) {
     (void)state;
     int status = status_of(endpoint_stops);
@@ -105,6 +128,7 @@ int main(void) {
         cmocka_unit_test(the_first_signal_is_remembered),
         cmocka_unit_test(the_second_signal_kills),
         cmocka_unit_test(a_reader_that_went_away_does_not_kill),
+        cmocka_unit_test(a_signal_ends_the_wait_for_input),
         cmocka_unit_test(a_signal_stops_the_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,7 +65,7 @@ static bool grow(struct payload *payload, size_t *capacity) {
 static int read_all(struct payload *payload, int fd, const char *name) {
     size_t capacity = 0;
     for (;;) {
-        if (interrupted()) {
+        if (!interrupt_wait_for_input(fd) && interrupted()) {
             return EXIT_INTERRUPTED;
         }
         if (payload->size > PAYLOAD_MAXIMUM) {

@@ -31,7 +31,7 @@ def coax(*words, stdin=None, environment=None):
 
 
 class Peer:
-    """Answers every datagram with `answer(code, token, message_id, datagram)`, or not at all."""
+    """Answers every datagram with `answer(token, message_id)`, or not at all."""
 
     def __init__(self, answer=None):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -414,12 +414,12 @@ class WithServer(Command):
         self.assert_ends(done, USAGE, stdout=b"", stderr=r"missing\.json")
 
     def test_secrets_that_are_wrong(self):
-        for credentials in ({"key": "wrong"}, {"identity": "nobody"}):
+        for credentials in ({"key": "notTheSecret"}, {"identity": "nobody"}):
             with self.subTest(**credentials):
                 done = coax(f"{self.secure}/time", "--credentials", self.credentials(**credentials), "--format", "json")
                 self.assert_ends(done, SECURITY, stderr="^coax: ")
                 self.assertIn("error", json.loads(done.stdout))
-                for secret in (b"secretPSK", b"wrong key is wrong"):
+                for secret in (b"secretPSK", b"notTheSecret"):
                     self.assertNotIn(secret, done.stderr + done.stdout)
 
 

@@ -215,7 +215,7 @@ static enum coax_status choose_token(struct coax_request *request, struct coax_r
     struct token_key key = {bytes_of(request->token, request->token_size), remote};
     if (!request->has_token) {
         request->token_size = TOKEN_MAXIMUM;
-        layer->random(layer->user, request->token, request->token_size);
+        layer->random(layer->random_user, request->token, request->token_size);
     } else if (coax_hash_table_find(&layer->waiting, token_hash(request), &key) != NULL) {
         return coax_fail(error, COAX_E_EXISTS, "Another request to this remote waits with the same token");
     }

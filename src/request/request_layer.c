@@ -12,7 +12,7 @@ static bool request_has_token(const struct hash_node *node, const void *key) {
 
 enum coax_status coax_request_layer_init(struct request_layer *layer) {
     uint8_t seed[16];
-    layer->random(layer->user, seed, sizeof seed);
+    layer->random(layer->random_user, seed, sizeof seed);
     coax_hash_table_init(&layer->waiting, seed, request_has_token);
     list_init(&layer->requests);
     coax_pool_init(&layer->exchanges, sizeof(struct coax_exchange), layer->settings.max_exchanges);

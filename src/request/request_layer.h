@@ -23,7 +23,8 @@ struct request_layer {
     struct request_settings settings;
     struct timer_heap *timers;
     coax_instant now; /* of the call under way */
-    void (*random)(void *user, void *out, size_t size);
+    void (*random)(void *random_user, void *out, size_t size);
+    void *random_user;
     /* Gives an incoming request to the application. */
     void (*serve)(void *user, coax_exchange *exchange, const struct coax_message *request);
     void *user;

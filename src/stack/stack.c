@@ -104,6 +104,7 @@ static enum coax_status init_rooms(struct stack *stack) {
                      config->max_message_size},
         .timers = &stack->timers,
         .random = stack->output.random,
+        .random_user = stack->output.user,
         .serve = coax_stack_serve,
         .user = stack,
     };

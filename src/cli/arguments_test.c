@@ -32,15 +32,14 @@ static struct argument_texts others;
 static char said[1024]; /* what came on stderr */
 
 /* Reads "coax test" with these words, up to NULL. */
-static bool read_words(const char *first, ...) {
+#define read_words(...) read_words_list((const char *const[]){__VA_ARGS__})
+
+static bool read_words_list(const char *const *list) {
     char *words[WORDS_MAXIMUM] = {(char *)(uintptr_t) "test"};
     int count = 1;
-    va_list list;
-    va_start(list, first);
-    for (const char *word = first; word != NULL; word = va_arg(list, const char *)) {
-        words[count++] = (char *)(uintptr_t)word;
+    for (; *list != NULL; list++) {
+        words[count++] = (char *)(uintptr_t)*list;
     }
-    va_end(list);
     settings = (struct settings){.port = -1};
     others.count = 0;
     struct capture capture = capture_begin(stderr);

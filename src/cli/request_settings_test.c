@@ -12,15 +12,14 @@ static struct request_settings settings;
 static char said[2048];
 
 /* Reads a command line, words up to NULL; the first is the verb. */
-static int read_words(const char *first, ...) {
+#define read_words(...) read_words_list((const char *const[]){__VA_ARGS__})
+
+static int read_words_list(const char *const *list) {
     char *words[64];
     int count = 0;
-    va_list list;
-    va_start(list, first);
-    for (const char *word = first; word != NULL; word = va_arg(list, const char *)) {
-        words[count++] = (char *)(uintptr_t)word;
+    for (; *list != NULL; list++) {
+        words[count++] = (char *)(uintptr_t)*list;
     }
-    va_end(list);
     struct capture capture = capture_begin(stderr);
     int code = request_settings_read(&settings, count, words);
     capture_end(&capture, said, sizeof said);

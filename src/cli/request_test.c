@@ -72,15 +72,14 @@ static void peer_end(struct peer *peer) {
 }
 
 /* Runs the verb; words up to NULL. */
-static int run(const char *first, ...) {
+#define run(...) run_list((const char *const[]){__VA_ARGS__})
+
+static int run_list(const char *const *list) {
     char *words[32];
     int count = 0;
-    va_list list;
-    va_start(list, first);
-    for (const char *word = first; word != NULL; word = va_arg(list, const char *)) {
-        words[count++] = (char *)(uintptr_t)word;
+    for (; *list != NULL; list++) {
+        words[count++] = (char *)(uintptr_t)*list;
     }
-    va_end(list);
     struct capture capture_out = capture_begin(stdout);
     struct capture capture_err = capture_begin(stderr);
     int code = command_request(count, words);

@@ -13,15 +13,14 @@ static char out[8192];
 static char err[8192];
 
 /* Runs "coax" with these words, up to NULL. */
-static int run(const char *first, ...) {
+#define run(...) run_list((const char *const[]){__VA_ARGS__})
+
+static int run_list(const char *const *list) {
     char *words[16];
     int count = 0;
-    va_list list;
-    va_start(list, first);
-    for (const char *word = first; word != NULL; word = va_arg(list, const char *)) {
-        words[count++] = (char *)(uintptr_t)word;
+    for (; *list != NULL; list++) {
+        words[count++] = (char *)(uintptr_t)*list;
     }
-    va_end(list);
     struct capture capture_out = capture_begin(stdout);
     struct capture capture_err = capture_begin(stderr);
     int code = verbs_run(count, words);

@@ -1,0 +1,208 @@
+/* Every way in which a session can end, as a sentence: what happened, where, what to do. */
+#include "security/dtls_private.h"
+
+#include "base/error.h"
+#include <stdio.h>
+
+/* What tinydtls, which many constrained peers use, can take. */
+enum { SMALL_PEER_KEY = 16, SMALL_PEER_IDENTITY = 32 };
+
+enum coax_status coax_dtls_fail_gnutls(coax_error *error, const char *what, int code) {
+    if (code == GNUTLS_E_MEMORY_ERROR) {
+        return coax_fail_memory(error);
+    }
+    return coax_fail(error, COAX_E_HANDSHAKE, "%s: %s", what, gnutls_strerror(code));
+}
+
+const char *coax_dtls_entry_text(const struct credential *credential, char out[DTLS_ENTRY_TEXT]) {
+    bool has_place = credential->source != NULL && credential->source[0] != '\0';
+    (void)snprintf(out, DTLS_ENTRY_TEXT, "entry \"%.90s\"%s%.100s%s", credential->key, has_place ? " (" : "",
+                   has_place ? credential->source : "", has_place ? ")" : "");
+    return out;
+}
+
+static const char *kind_text(enum credential_kind kind) {
+    static const char *const texts[] = {[CREDENTIAL_PSK] = "pre-shared key",
+                                        [CREDENTIAL_RPK] = "raw public key",
+                                        [CREDENTIAL_X509] = "certificate",
+                                        [CREDENTIAL_TRUST] = "list of authorities"};
+    return kind <= CREDENTIAL_TRUST ? texts[kind] : "credential";
+}
+
+/* --- alerts --- */
+
+enum { KINDS_PSK = 1 << CREDENTIAL_PSK, KINDS_KEYS = 1 << CREDENTIAL_RPK | 1 << CREDENTIAL_X509, KINDS_ALL = ~0 };
+
+/* What an alert during a client's handshake likely means, by the kind of its credentials; the first that fits. The
+   sentence goes on after "the " KIND " of " ENTRY. */
+static const struct alert_meaning {
+    int alert;
+    int kinds;
+    const char *text;
+} alert_meanings[] = {
+    {GNUTLS_A_UNKNOWN_PSK_IDENTITY, KINDS_PSK, "has an identity that the peer does not know; compare client-identity"},
+    {GNUTLS_A_DECRYPT_ERROR, KINDS_PSK, "is likely wrong; compare it with the peer's"},
+    {GNUTLS_A_BAD_RECORD_MAC, KINDS_PSK, "is likely wrong; compare it with the peer's"},
+    {GNUTLS_A_DECRYPTION_FAILED, KINDS_PSK, "is likely wrong; compare it with the peer's"},
+    {GNUTLS_A_HANDSHAKE_FAILURE, KINDS_PSK,
+     "is likely wrong, or unknown to the peer, or the peer takes no pre-shared keys; compare key and identity"},
+    {GNUTLS_A_ILLEGAL_PARAMETER, KINDS_PSK, "or its identity is likely wrong; compare both with the peer's"},
+    {GNUTLS_A_BAD_CERTIFICATE, KINDS_ALL, "was not accepted; is it known to the peer?"},
+    {GNUTLS_A_UNSUPPORTED_CERTIFICATE, KINDS_ALL, "is of a kind that the peer does not take"},
+    {GNUTLS_A_CERTIFICATE_REVOKED, KINDS_ALL, "is revoked, the peer says"},
+    {GNUTLS_A_CERTIFICATE_EXPIRED, KINDS_ALL, "has expired or is not valid yet, the peer says; look at both clocks"},
+    {GNUTLS_A_CERTIFICATE_UNKNOWN, KINDS_ALL, "was not accepted; is it known to the peer?"},
+    {GNUTLS_A_UNKNOWN_CA, KINDS_ALL, "comes from an authority that the peer does not trust"},
+    {GNUTLS_A_ACCESS_DENIED, KINDS_ALL, "is known to the peer, but not allowed there"},
+    {GNUTLS_A_CERTIFICATE_REQUIRED, KINDS_ALL, "does not do: the peer wants a client certificate"},
+    {GNUTLS_A_HANDSHAKE_FAILURE, KINDS_ALL,
+     "does not fit what the peer takes: another kind of credentials, other cipher suites, or a client certificate"},
+    {GNUTLS_A_INSUFFICIENT_SECURITY, KINDS_ALL, "fits none of the cipher suites that the peer takes"},
+    {GNUTLS_A_DECRYPT_ERROR, KINDS_KEYS, "has a signature that the peer could not verify"},
+};
+
+static const char *find_meaning(int alert, enum credential_kind kind) {
+    for (size_t i = 0; i < sizeof alert_meanings / sizeof alert_meanings[0]; i++) {
+        const struct alert_meaning *meaning = &alert_meanings[i];
+        if (meaning->alert == alert && (meaning->kinds & 1 << kind) != 0) {
+            return meaning->text;
+        }
+    }
+    return NULL;
+}
+
+static bool is_too_large_for_small_peers(const struct credential *credential) {
+    return credential->kind == CREDENTIAL_PSK
+           && (credential->identity.size > SMALL_PEER_IDENTITY || credential->psk.size > SMALL_PEER_KEY);
+}
+
+static void explain_refusal(const struct credential *credential, int alert, coax_error *error) {
+    char entry[DTLS_ENTRY_TEXT];
+    const char *meaning = find_meaning(alert, credential->kind);
+    if (meaning != NULL) {
+        coax_fail_alert(error, COAX_E_TLS_ALERT, alert,
+                        "The peer refused the handshake with the alert %s (%d): the %s of %s %s",
+                        coax_alert_name(alert), alert, kind_text(credential->kind),
+                        coax_dtls_entry_text(credential, entry), meaning);
+    } else if (alert == GNUTLS_A_INTERNAL_ERROR && is_too_large_for_small_peers(credential)) {
+        coax_fail_alert(error, COAX_E_TLS_ALERT, alert,
+                        "The peer refused the handshake with the alert %s (%d): key or identity of %s may be too long "
+                        "for it; some peers take only %d and %d bytes",
+                        coax_alert_name(alert), alert, coax_dtls_entry_text(credential, entry), SMALL_PEER_KEY,
+                        SMALL_PEER_IDENTITY);
+    } else {
+        coax_fail_alert(error, COAX_E_TLS_ALERT, alert,
+                        "The peer refused the handshake (with %s) with the alert %s (%d); its log may say why",
+                        coax_dtls_entry_text(credential, entry), coax_alert_name(alert), alert);
+    }
+}
+
+void coax_dtls_explain_alert(const struct dtls_session *session, int alert, coax_error *error) {
+    if (alert == GNUTLS_A_CLOSE_NOTIFY) {
+        coax_fail(error, COAX_E_CLOSE_NOTIFY, "The peer closed the DTLS session%s",
+                  session->state == DTLS_HANDSHAKING ? " during the handshake" : "; the next request makes a new one");
+    } else if (session->state == DTLS_HANDSHAKING && !session->is_server) {
+        explain_refusal(session->credential, alert, error);
+    } else {
+        coax_fail_alert(error, COAX_E_TLS_ALERT, alert, "The peer ended the DTLS %s with the alert %s (%d)",
+                        session->state == DTLS_HANDSHAKING ? "handshake" : "session", coax_alert_name(alert), alert);
+    }
+}
+
+/* --- failures on this side --- */
+
+/* Failures that deserve more than GnuTLS's own words. */
+static const struct failure_text {
+    int code;
+    const char *text;
+} failure_texts[] = {
+    {GNUTLS_E_NO_CIPHER_SUITES,
+     "there is no cipher suite that both sides take; is the peer's credential of this kind?"},
+    {GNUTLS_E_UNKNOWN_CIPHER_SUITE, "there is no cipher suite that both sides take; do both hold the same kind of "
+                                    "credentials (pre-shared key, raw public key, certificate)?"},
+    {GNUTLS_E_NO_CERTIFICATE_FOUND, "the client showed no certificate or public key, and this server asks for one"},
+    {GNUTLS_E_CERTIFICATE_REQUIRED, "the client showed no certificate or public key, and this server asks for one"},
+    {GNUTLS_E_UNSUPPORTED_VERSION_PACKET, "the peer does not speak DTLS 1.2"},
+    {GNUTLS_E_ILLEGAL_SRP_USERNAME, "the client's identity is longer than 128 bytes"},
+};
+
+static const char *failure_text(int code) {
+    for (size_t i = 0; i < sizeof failure_texts / sizeof failure_texts[0]; i++) {
+        if (failure_texts[i].code == code) {
+            return failure_texts[i].text;
+        }
+    }
+    return gnutls_strerror(code);
+}
+
+static int alert_for(int code) {
+    int level;
+    int alert = gnutls_error_to_alert(code, &level);
+    return alert >= 0 ? alert : GNUTLS_A_INTERNAL_ERROR;
+}
+
+void coax_dtls_explain_failure(const struct dtls_session *session, int code, coax_error *error, int *alert) {
+    const struct dtls_handshake *handshake = session->handshake;
+    *alert = -1;
+    if (code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
+        coax_dtls_explain_alert(session, (int)gnutls_alert_get(session->tls), error);
+    } else if (code == GNUTLS_E_SESSION_EOF || code == GNUTLS_E_PREMATURE_TERMINATION) {
+        coax_dtls_explain_alert(session, GNUTLS_A_CLOSE_NOTIFY, error);
+    } else if (code == GNUTLS_E_TIMEDOUT) {
+        coax_dtls_explain_timeout(session, error);
+    } else if (code == GNUTLS_E_MEMORY_ERROR) {
+        coax_fail_memory(error);
+        *alert = GNUTLS_A_INTERNAL_ERROR;
+    } else if (handshake->refused_peer) {
+        *error = handshake->verdict;
+        *alert = handshake->verdict_alert;
+    } else if (handshake->refused_identity) {
+        coax_fail(error, COAX_E_HANDSHAKE,
+                  "The client names an identity that no entry of the credentials has; add an entry with that "
+                  "client-identity");
+        *alert = GNUTLS_A_UNKNOWN_PSK_IDENTITY;
+    } else {
+        coax_fail(error, COAX_E_HANDSHAKE, "The DTLS handshake failed: %s", failure_text(code));
+        *alert = alert_for(code);
+    }
+}
+
+static double seconds(const struct dtls_session *session) {
+    return session->context->settings.handshake_timeout_ms / 1000.0;
+}
+
+void coax_dtls_explain_timeout(const struct dtls_session *session, coax_error *error) {
+    char entry[DTLS_ENTRY_TEXT];
+    if (session->is_server) {
+        coax_fail(error, COAX_E_HANDSHAKE_TIMEOUT, "The client did not finish the DTLS handshake within %g seconds",
+                  seconds(session));
+    } else if (!session->handshake->heard) {
+        coax_fail(
+            error, COAX_E_HANDSHAKE_TIMEOUT,
+            "Nobody answered the DTLS handshake within %g seconds; check host and port, and whether a DTLS server "
+            "runs there",
+            seconds(session));
+    } else if (session->credential->kind == CREDENTIAL_PSK && coax_dtls_has_keys(session->tls, false)) {
+        coax_fail(error, COAX_E_HANDSHAKE_TIMEOUT,
+                  "The peer began the DTLS handshake and then fell silent for the rest of %g seconds: the pre-shared "
+                  "key of %s is likely wrong; compare it with the peer's",
+                  seconds(session), coax_dtls_entry_text(session->credential, entry));
+    } else {
+        coax_fail(error, COAX_E_HANDSHAKE_TIMEOUT,
+                  "The peer began the DTLS handshake (with %s), but did not finish it within %g seconds; datagrams are "
+                  "lost, or it does not take these credentials",
+                  coax_dtls_entry_text(session->credential, entry), seconds(session));
+    }
+}
+
+void coax_dtls_explain_doubt(const struct dtls_session *session, coax_error *error) {
+    char entry[DTLS_ENTRY_TEXT];
+    if (session->credential != NULL && session->credential->kind == CREDENTIAL_PSK) {
+        coax_fail(error, COAX_E_HANDSHAKE,
+                  "The client has a wrong key: its Finished cannot be read with the pre-shared key of %s; compare it "
+                  "with the client's",
+                  coax_dtls_entry_text(session->credential, entry));
+    } else {
+        coax_fail(error, COAX_E_HANDSHAKE, "The client's Finished cannot be read: a wrong key, or a forger");
+    }
+}

@@ -1,0 +1,209 @@
+/* What a server builds from its credentials, once for each generation of the store. */
+#include "security/dtls_private.h"
+
+#include "base/error.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The parts of a server's priorities; what a part needs is left out when the store holds nothing for it. */
+enum { NEEDS_NOTHING = 0, NEEDS_KEYS = 1, NEEDS_RPK = 2, NEEDS_X509 = 4, NEEDS_PSK = 8 };
+
+static const struct priority_part {
+    unsigned needs; /* at least one of these */
+    const char *text;
+} priority_parts[] = {
+    {NEEDS_NOTHING, "NONE:+VERS-DTLS1.2"},
+    {NEEDS_PSK, ":+PSK:+ECDHE-PSK"},
+    {NEEDS_KEYS, ":+ECDHE-ECDSA:+ECDHE-RSA"},
+    {NEEDS_NOTHING, ":+AES-128-CCM-8:+AES-128-CCM:+AES-128-GCM:+CHACHA20-POLY1305:+AEAD:+COMP-NULL"},
+    {NEEDS_NOTHING, ":+GROUP-SECP256R1:+GROUP-X25519:+GROUP-SECP384R1"},
+    {NEEDS_NOTHING, ":+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SHA512:+SIGN-EDDSA-ED25519"
+                    ":+SIGN-RSA-SHA256:+SIGN-RSA-SHA384:+SIGN-RSA-SHA512:+SIGN-RSA-PSS-RSAE-SHA256"},
+    {NEEDS_RPK, ":+CTYPE-CLI-RAWPK:+CTYPE-SRV-RAWPK"},
+    {NEEDS_KEYS, ":+CTYPE-CLI-X509"},
+    {NEEDS_X509, ":+CTYPE-SRV-X509"},
+    {NEEDS_NOTHING, ":%SERVER_PRECEDENCE"},
+};
+
+/* What a walk over the store collects. */
+struct collection {
+    struct dtls_material *material;
+    bool has_psk;
+    size_t capacity;
+    int code;
+};
+
+static bool count_entry(struct credential *credential, void *user) {
+    struct collection *collection = user;
+    collection->has_psk = collection->has_psk || credential->kind == CREDENTIAL_PSK;
+    collection->capacity += credential->trust.size > 0;
+    return true;
+}
+
+static bool collect_trust(struct credential *credential, void *user) {
+    struct collection *collection = user;
+    bool authorizes = credential->kind == CREDENTIAL_X509 || credential->kind == CREDENTIAL_TRUST;
+    if (authorizes && credential->trust.size > 0) {
+        struct dtls_material *material = collection->material;
+        collection->code = coax_dtls_trust_load(&material->trusts[material->trust_count], credential);
+        material->trust_count += collection->code >= 0;
+    }
+    return collection->code >= 0;
+}
+
+static int add_rpk(gnutls_certificate_credentials_t certificates, const struct credential *credential) {
+    gnutls_datum_t der = {(unsigned char *)(uintptr_t)credential->public_key.data,
+                          (unsigned)credential->public_key.size};
+    gnutls_datum_t key = {(unsigned char *)(uintptr_t)credential->private_key.data,
+                          (unsigned)credential->private_key.size};
+    gnutls_datum_t pem = {NULL, 0};
+    int code = gnutls_pem_base64_encode2("PUBLIC KEY", &der, &pem);
+    if (code >= 0) {
+        code = gnutls_certificate_set_rawpk_key_mem(certificates, &pem, &key, GNUTLS_X509_FMT_PEM, NULL, 0, NULL, 0, 0);
+        gnutls_free(pem.data);
+    }
+    return code;
+}
+
+int coax_dtls_add_own_key(gnutls_certificate_credentials_t certificates, const struct credential *credential) {
+    if (credential->kind == CREDENTIAL_RPK) {
+        return add_rpk(certificates, credential);
+    }
+    gnutls_datum_t chain = {(unsigned char *)(uintptr_t)credential->certificate.data,
+                            (unsigned)credential->certificate.size};
+    gnutls_datum_t key = {(unsigned char *)(uintptr_t)credential->private_key.data,
+                          (unsigned)credential->private_key.size};
+    return gnutls_certificate_set_x509_key_mem2(certificates, &chain, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
+}
+
+static int build_presenting(struct dtls_material *material) {
+    if (material->rpk == NULL && material->x509 == NULL) {
+        return 0;
+    }
+    int code = gnutls_certificate_allocate_credentials(&material->presenting);
+    if (code >= 0 && material->rpk != NULL) {
+        code = coax_dtls_add_own_key(material->presenting, material->rpk);
+    }
+    if (code >= 0 && material->x509 != NULL) {
+        code = coax_dtls_add_own_key(material->presenting, material->x509);
+    }
+    return code;
+}
+
+static int build_priority(struct dtls_material *material, bool has_psk) {
+    unsigned has = (has_psk ? NEEDS_PSK : 0U) | (material->rpk != NULL ? NEEDS_RPK | NEEDS_KEYS : 0U)
+                   | (material->x509 != NULL ? NEEDS_X509 | NEEDS_KEYS : 0U);
+    char text[512] = "";
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof priority_parts / sizeof priority_parts[0]; i++) {
+        const struct priority_part *part = &priority_parts[i];
+        if (part->needs == NEEDS_NOTHING || (part->needs & has) != 0) {
+            size += (size_t)snprintf(text + size, sizeof text - size, "%s", part->text);
+        }
+    }
+    return gnutls_priority_init(&material->priority, text, NULL);
+}
+
+static int build(struct dtls_material *material, const coax_credentials *credentials) {
+    struct collection collection = {.material = material};
+    coax_credentials_each(credentials, count_entry, &collection);
+    material->trusts = calloc(collection.capacity + 1, sizeof *material->trusts);
+    if (material->trusts == NULL) {
+        return GNUTLS_E_MEMORY_ERROR;
+    }
+    material->generation = coax_credentials_generation(credentials);
+    material->rpk = coax_credentials_for_server(credentials, CREDENTIAL_RPK, NULL);
+    material->x509 = coax_credentials_for_server(credentials, CREDENTIAL_X509, NULL);
+    coax_credentials_each(credentials, collect_trust, &collection);
+    if (collection.code < 0) {
+        return collection.code;
+    }
+    if (!collection.has_psk && material->rpk == NULL && material->x509 == NULL) {
+        return GNUTLS_E_INSUFFICIENT_CREDENTIALS;
+    }
+    int code = build_presenting(material);
+    return code < 0 ? code : build_priority(material, collection.has_psk);
+}
+
+static void drop_keys(struct dtls_keys *keys) {
+    while (keys != NULL) {
+        struct dtls_keys *next = keys->next;
+        gnutls_certificate_free_credentials(keys->certificate);
+        coax_credential_unref(keys->credential);
+        free(keys);
+        keys = next;
+    }
+}
+
+void coax_dtls_material_unref(struct dtls_material *material) {
+    if (material == NULL || --material->references > 0) {
+        return;
+    }
+    if (material->priority != NULL) {
+        gnutls_priority_deinit(material->priority);
+    }
+    if (material->presenting != NULL) {
+        gnutls_certificate_free_credentials(material->presenting);
+    }
+    drop_keys(material->named);
+    for (size_t i = 0; i < material->trust_count; i++) {
+        coax_dtls_trust_unload(&material->trusts[i]);
+    }
+    free(material->trusts);
+    coax_credential_unref(material->rpk);
+    coax_credential_unref(material->x509);
+    free(material);
+}
+
+enum coax_status coax_dtls_material_get(struct dtls_material **material, struct dtls_context *context,
+                                        coax_error *error) {
+    if (context->material != NULL
+        && context->material->generation != coax_credentials_generation(context->credentials)) {
+        coax_dtls_material_unref(context->material);
+        context->material = NULL;
+    }
+    if (context->material == NULL) {
+        struct dtls_material *built = calloc(1, sizeof *built);
+        if (built == NULL) {
+            return coax_fail_memory(error);
+        }
+        built->references = 1;
+        int code = build(built, context->credentials);
+        if (code < 0) {
+            coax_dtls_material_unref(built);
+            return coax_dtls_fail_gnutls(error, "The credentials cannot be used by a DTLS server", code);
+        }
+        context->material = built;
+    }
+    context->material->references++;
+    *material = context->material;
+    return COAX_OK;
+}
+
+gnutls_certificate_credentials_t coax_dtls_material_keys(struct dtls_material *material,
+                                                         struct credential *credential) {
+    for (struct dtls_keys *keys = material->named; keys != NULL; keys = keys->next) {
+        if (keys->credential == credential) {
+            return keys->certificate;
+        }
+    }
+    struct dtls_keys *keys = calloc(1, sizeof *keys);
+    if (keys == NULL) {
+        return NULL;
+    }
+    int code = gnutls_certificate_allocate_credentials(&keys->certificate);
+    if (code >= 0) {
+        code = coax_dtls_add_own_key(keys->certificate, credential);
+        if (code < 0) {
+            gnutls_certificate_free_credentials(keys->certificate);
+        }
+    }
+    if (code < 0) {
+        free(keys);
+        return NULL;
+    }
+    keys->credential = coax_credential_ref(credential);
+    keys->next = material->named;
+    material->named = keys;
+    return keys->certificate;
+}

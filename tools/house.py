@@ -37,6 +37,11 @@ SKIPPED_FOLDERS = {".git", "build", ".cache", "node_modules", "__pycache__", "co
 WITHOUT_TEST = {"src/cli/main.c"}
 
 
+def is_test(path):
+    """A test, or what only tests include, such as x_test.c and dtls_test_pair.h."""
+    return "_test" in os.path.basename(path)
+
+
 class House:
     """The files of a tree, read once."""
 
@@ -88,7 +93,7 @@ def includes_run_downward(house):
             target = match.group(1).split("/")[0]
             if target in ROOMS and ROOMS.index(target) > ROOMS.index(room):
                 yield f"{path}:{number}: room {room} includes {match.group(1)}, from a room above it"
-            elif target not in ROOMS and not path.endswith("_test.c"):
+            elif target not in ROOMS and not is_test(path):
                 yield f"{path}:{number}: includes {match.group(1)}, which is not named from src/ on"
     for path, text in house.matching("include/", (".h",)):
         for number, line in lines(text):
@@ -98,7 +103,7 @@ def includes_run_downward(house):
 
 def protocol_rooms_do_no_io(house):
     for path, text in house.matching("src/", (".c", ".h")):
-        if house.room(path) not in PROTOCOL_ROOMS or path.endswith("_test.c"):
+        if house.room(path) not in PROTOCOL_ROOMS or is_test(path):
             continue
         for number, line in lines(without_comments(text)):
             match = re.match(r"\s*#\s*include\s+<([^>]+)>", line)
@@ -114,7 +119,7 @@ def protocol_rooms_do_no_io(house):
 
 def every_source_has_its_test(house):
     for path, _ in house.matching("src/", (".c",)):
-        if path.endswith("_test.c") or path in WITHOUT_TEST:
+        if is_test(path) or path in WITHOUT_TEST:
             continue
         if path[:-2] + "_test.c" not in house.files:
             yield f"{path}:1: has no {os.path.basename(path)[:-2]}_test.c beside it"
@@ -208,7 +213,7 @@ def options_are_documented(house):
     manual = "\n".join(text for path, text in house.files.items() if path.startswith(("man/", "docs/")) or path == "README.md")
     manual = re.sub(r"\\f[BIRP]", "", manual).replace("\\-", "-")
     for path, text in house.matching("src/cli/", (".c",)):
-        if path.endswith("_test.c"):
+        if is_test(path):
             continue
         for number, line in lines(text):
             for option in re.findall(r'"(--[a-z][a-z-]+)', line):

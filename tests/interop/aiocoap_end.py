@@ -75,7 +75,7 @@ def make_site():
             text = json.dumps({"code": int(request.code), "type": str(request.mtype), "options": options,
                                "token": len(request.token), "payload": request.payload.hex(),
                                "claims": sorted(request.remote.authenticated_claims)})
-            return aiocoap.Message(payload=text.encode(), content_format=50)
+            return aiocoap.Message(code=aiocoap.CONTENT, payload=text.encode(), content_format=50)
 
         render_post = render_put = render_fetch = render_patch = render_ipatch = render_get
 

@@ -91,7 +91,7 @@ class LibcoapWithKey(Case):
             self.assertEqual(("CON", "GET"), (request.type, request.code))
             self.assertEqual(["text/plain"], request.options["Accept"])
             self.assertEqual(["a=1", "b=&"], request.options["Uri-Query"])
-            self.assertEqual(["one/two", "", "\u00e4"], request.options["Uri-Path"])
+            self.assertEqual(["one/two", "", r"\xC3\xA4"], request.options["Uri-Path"])
 
     @with_each_library
     def test_non_confirmable(self, server):

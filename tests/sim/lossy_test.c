@@ -159,7 +159,7 @@ static uint64_t setting(const char *name, uint64_t otherwise) {
 }
 
 static void run_many(bool secure) {
-    uint64_t runs = setting("COAX_SIM_RUNS", 300);
+    uint64_t runs = setting("COAX_SIM_RUNS", 10000);
     uint64_t first = setting("COAX_SIM_SEED", 1);
     uint64_t answered_count = 0, timed_out = 0, lost = 0, sent = 0;
     for (uint64_t seed = first; seed < first + runs; seed++) {

@@ -203,6 +203,9 @@ static void receive_hello(struct datagram_layer *layer, const struct path *path,
     if (hello != DTLS_HELLO_VERIFIED) {
         return;
     }
+    if (peer != NULL && peer->is_ready && is_same_hello(peer, data, size)) {
+        return; /* a late copy of the one that began this very session */
+    }
     struct peer *handshaking = peer != NULL && peer->is_ready ? peer->successor : peer;
     if (handshaking != NULL) {
         if (is_same_hello(handshaking, data, size)) {

@@ -1,7 +1,7 @@
 /* Requests by URI: name, address, channel, and the next address when one refuses. */
 #include "base/error.h"
+#include "endpoint/destination.h"
 #include "endpoint/endpoint.h"
-#include "endpoint/route.h"
 #include "message/uri_options.h"
 #include <coax/request.h>
 #include <stdio.h>

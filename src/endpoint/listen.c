@@ -1,7 +1,7 @@
 /* Listening: from a URI to bound sockets. */
 #include "base/error.h"
+#include "endpoint/destination.h"
 #include "endpoint/endpoint.h"
-#include "endpoint/route.h"
 #include <coax/uri.h>
 #include <stdio.h>
 #include <stdlib.h>

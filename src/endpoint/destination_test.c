@@ -1,4 +1,4 @@
-#include "endpoint/route.h"
+#include "endpoint/destination.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "endpoint/route.h"
+#include "endpoint/destination.h"
 
 #include "base/error.h"
 #include "endpoint/resolver.h"

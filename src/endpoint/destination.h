@@ -1,6 +1,6 @@
 /* Which transport and address a URI means. */
-#ifndef COAX_ENDPOINT_ROUTE_H
-#define COAX_ENDPOINT_ROUTE_H
+#ifndef COAX_ENDPOINT_DESTINATION_H
+#define COAX_ENDPOINT_DESTINATION_H
 
 #include "base/address.h"
 #include <coax/uri.h>

@@ -31,9 +31,9 @@ COAX_API void coax_credentials_free(coax_credentials *credentials);
 /* Merges a JSON file into the store: later entries replace earlier ones with the same key, null deletes. Either all of
    the file is taken or, on an error, nothing. Files that it names are read relative to its folder. COAX_E_IO if a file
    can't be read or is larger than 1 MiB; COAX_E_SYNTAX with "file:line:column: what, and what was expected";
-   COAX_E_CREDENTIALS_SIZE; COAX_E_UNSUPPORTED for all-of; COAX_E_LIMIT over 10000 entries in the store, or 64 references
-   or paths in an entry. When the file, or a private key that it names, can be read by everyone, `*warning` (may be NULL)
-   gets a sentence that says so, else an empty text. */
+   COAX_E_CREDENTIALS_SIZE; COAX_E_UNSUPPORTED for all-of; COAX_E_LIMIT over 10000 entries in the store, or 64
+   references or paths in an entry. When the file, or a private key that it names, can be read by everyone, `*warning`
+   (may be NULL) gets a sentence that says so, else an empty text. */
 COAX_API enum coax_status coax_credentials_load_file(coax_credentials *credentials, const char *path,
                                                      coax_error *warning, coax_error *error);
 
@@ -45,10 +45,9 @@ COAX_API enum coax_status coax_credentials_load(coax_credentials *credentials, c
 /* Replaces everything in `credentials` by what `source` holds, at once, and empties `source`. Live sessions go on. */
 COAX_API void coax_credentials_replace(coax_credentials *credentials, coax_credentials *source);
 
-/* Sets the entry `key` to a pre-shared key (RFC 4279); raw bytes, copied. It replaces an entry with the same key and its
-   list of allowed paths, as the other calls do.
-   COAX_E_CREDENTIALS_SIZE if one is empty (the key) or over the maximum, COAX_E_INVALID for a malformed entry key,
-   COAX_E_LIMIT over 10000 entries. */
+/* Sets the entry `key` to a pre-shared key (RFC 4279); raw bytes, copied. It replaces an entry with the same key and
+   its list of allowed paths, as the other calls do. COAX_E_CREDENTIALS_SIZE if one is empty (the key) or over the
+   maximum, COAX_E_INVALID for a malformed entry key, COAX_E_LIMIT over 10000 entries. */
 COAX_API enum coax_status coax_credentials_set_psk(coax_credentials *credentials, const char *key, const void *identity,
                                                    size_t identity_size, const void *psk, size_t psk_size,
                                                    coax_error *error);

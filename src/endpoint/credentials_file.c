@@ -113,7 +113,7 @@ static enum coax_status read_named_file(void *user, const char *path, char **dat
     }
     bool open_to_all = false;
     enum coax_status status = read_file(located, data, size, &open_to_all, error);
-    if (status == COAX_OK && open_to_all && strstr(*data, "PRIVATE KEY-----") != NULL) {
+    if (status == COAX_OK && open_to_all && *data != NULL && strstr(*data, "PRIVATE KEY-----") != NULL) {
         warn(folder->warning, located);
     }
     free(located);
@@ -125,9 +125,9 @@ enum coax_status coax_credentials_load_file(coax_credentials *credentials, const
     if (warning != NULL) {
         *warning = (coax_error){.status = COAX_OK, .alert = -1};
     }
-    char *text;
-    size_t size;
-    bool open_to_all;
+    char *text = NULL;
+    size_t size = 0;
+    bool open_to_all = false;
     enum coax_status status = read_file(path, &text, &size, &open_to_all, error);
     if (status != COAX_OK) {
         return status;

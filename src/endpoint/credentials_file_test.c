@@ -145,11 +145,11 @@ static void a_private_key_that_all_can_read_earns_a_warning(void **state) {
 
 static void files_have_a_bound(void **state) {
     struct fixture *fixture = *state;
-    size_t size = 1024 * 1024;
+    size_t size = (size_t)1024 * 1024;
     char *text = malloc(size + 1);
     assert_non_null(text);
     memset(text, ' ', size + 1);
-    memcpy(text, JSON, strlen(JSON));
+    memcpy(text, JSON, sizeof JSON - 1);
     write_file(fixture, "a.json", text, size, 0600);
     assert_int_equal(load(fixture, "a.json"), COAX_OK);
     write_file(fixture, "a.json", text, size + 1, 0600);

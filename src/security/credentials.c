@@ -158,7 +158,7 @@ static void commit(coax_credentials *credentials, struct merge *merge) {
 enum coax_status coax_credentials_apply(coax_credentials *credentials, const struct credential_change *changes,
                                         size_t count, coax_error *error) {
     struct merge merge = {.change_count = count, .sorted = sort_changes(changes, count)};
-    merge.entries = calloc(credentials->count + count + 1, sizeof *merge.entries);
+    merge.entries = calloc(credentials->count + count + 1, sizeof(void *));
     enum coax_status status = COAX_OK;
     if (merge.sorted == NULL || merge.entries == NULL) {
         status = coax_fail_memory(error);
@@ -274,7 +274,7 @@ enum coax_status coax_credentials_set_allow(coax_credentials *credentials, const
     struct credential *entry;
     char *normal_key;
     enum coax_status status = find(credentials, key, &entry, &normal_key, error);
-    if (status != COAX_OK) {
+    if (status != COAX_OK || entry == NULL) {
         return status;
     }
     free(normal_key);
@@ -288,7 +288,7 @@ enum coax_status coax_credentials_set_allow(coax_credentials *credentials, const
         return coax_fail_memory(error);
     }
     if (count == 0) {
-        free((void *)(uintptr_t)copy->allow);
+        free((void *)copy->allow);
         copy->allow = NULL;
         copy->allow_count = 0;
     } else {

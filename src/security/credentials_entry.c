@@ -15,7 +15,7 @@ struct credential *coax_credential_ref(struct credential *credential) {
 }
 
 static void wipe_bytes(struct bytes *bytes) {
-    coax_wipe_free((void *)(uintptr_t)bytes->data, bytes->size);
+    coax_wipe_free((void *)bytes->data, bytes->size);
     *bytes = bytes_of(NULL, 0);
 }
 
@@ -30,9 +30,9 @@ void coax_credential_unref(struct credential *credential) {
     wipe_bytes(&credential->peer_public_key);
     wipe_bytes(&credential->certificate);
     wipe_bytes(&credential->trust);
-    free((void *)(uintptr_t)credential->allow);
-    free((void *)(uintptr_t)credential->references_to);
-    free((void *)(uintptr_t)credential->source);
+    free((void *)credential->allow);
+    free((void *)credential->references_to);
+    free((void *)credential->source);
     free(credential->normal_key);
     free(credential->key);
     free(credential);
@@ -239,7 +239,7 @@ enum coax_status coax_credential_set_references(struct credential *credential, c
     if (list == NULL) {
         return coax_fail_memory(error);
     }
-    free((void *)(uintptr_t)credential->references_to);
+    free((void *)credential->references_to);
     credential->references_to = list;
     credential->reference_count = count;
     return COAX_OK;
@@ -323,7 +323,7 @@ enum coax_status coax_credential_set_allow(struct credential *credential, const 
     if (list == NULL) {
         return coax_fail_memory(error);
     }
-    free((void *)(uintptr_t)credential->allow);
+    free((void *)credential->allow);
     credential->allow = list;
     credential->allow_count = count;
     return COAX_OK;

@@ -68,7 +68,7 @@ static enum coax_status read_fields(struct json_loader *loader, const json_t *va
     const char *name;
     json_t *member;
     size_t ordinal = 0;
-    json_object_foreach((json_t *)(uintptr_t)value, name, member) {
+    json_object_foreach((json_t *)value, name, member) {
         coax_json_down(loader, ordinal++);
         enum coax_status status = read_field(loader, name, member, kind, draft);
         coax_json_up(loader);
@@ -125,12 +125,12 @@ static const struct kind kinds[] = {
       {"private-key", PART_PRIVATE_KEY, false, coax_json_read_file},
       {"trust", PART_TRUST, false, coax_json_read_file}}},
     {"tlscert", CREDENTIAL_TRUST, read_fields, "\"certfile\"", {{"certfile", PART_TRUST, true, coax_json_read_file}}},
-    {"any-of", CREDENTIAL_ANY_OF, read_any_of, NULL, {{NULL}}},
-    {"any", CREDENTIAL_ANY_OF, read_any_of, NULL, {{NULL}}},
-    {"all-of", CREDENTIAL_ANY_OF, refuse_all_of, NULL, {{NULL}}},
-    {"all", CREDENTIAL_ANY_OF, refuse_all_of, NULL, {{NULL}}},
-    {"oscore", CREDENTIAL_OTHER, accept_other, NULL, {{NULL}}},
-    {"edhoc-oscore", CREDENTIAL_OTHER, accept_other, NULL, {{NULL}}},
+    {"any-of", CREDENTIAL_ANY_OF, read_any_of, NULL, {{0}}},
+    {"any", CREDENTIAL_ANY_OF, read_any_of, NULL, {{0}}},
+    {"all-of", CREDENTIAL_ANY_OF, refuse_all_of, NULL, {{0}}},
+    {"all", CREDENTIAL_ANY_OF, refuse_all_of, NULL, {{0}}},
+    {"oscore", CREDENTIAL_OTHER, accept_other, NULL, {{0}}},
+    {"edhoc-oscore", CREDENTIAL_OTHER, accept_other, NULL, {{0}}},
 };
 
 static const struct kind *find_kind(const char *name) {
@@ -178,7 +178,7 @@ static enum coax_status read_outline(struct json_loader *loader, const json_t *v
     const char *name;
     json_t *member;
     size_t ordinal = 0;
-    json_object_foreach((json_t *)(uintptr_t)value, name, member) {
+    json_object_foreach((json_t *)value, name, member) {
         coax_json_down(loader, ordinal);
         enum coax_status status = outline_member(loader, name, member, ordinal++, outline);
         coax_json_up(loader);
@@ -357,7 +357,7 @@ static enum coax_status read_root(struct json_loader *loader, json_t *root, coax
 
 enum coax_status coax_credentials_parse(coax_credentials *credentials, const char *json, size_t size, const char *name,
                                         const struct file_reader *reader, coax_error *error) {
-    coax_error ignored;
+    coax_error ignored = {.text = ""};
     struct json_loader loader = {.text = json,
                                  .size = size,
                                  .name = name == NULL ? "credentials" : name,

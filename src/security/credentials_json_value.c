@@ -144,7 +144,7 @@ static void wipe_values(json_t *value) {
     json_t *member;
     size_t index;
     if (json_is_string(value)) {
-        coax_wipe((void *)(uintptr_t)json_string_value(value), json_string_length(value));
+        coax_wipe((void *)json_string_value(value), json_string_length(value));
     } else if (json_is_object(value)) {
         json_object_foreach(value, key, member) {
             wipe_values(member);
@@ -241,7 +241,7 @@ enum coax_status coax_json_read_bytes(struct json_loader *loader, const json_t *
         return coax_json_fail(loader, AT_VALUE, COAX_E_SYNTAX, "bytes with %zu encodings; expected one: %s",
                               json_object_size(value), forms);
     }
-    void *member = json_object_iter((json_t *)(uintptr_t)value);
+    void *member = json_object_iter((json_t *)value);
     const struct encoding *encoding = find_encoding(json_object_iter_key(member));
     coax_json_down(loader, 0);
     enum coax_status status;

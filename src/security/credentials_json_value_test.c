@@ -164,7 +164,8 @@ static void broken_byte_strings_are_refused(void **state) {
     assert_part_fails(read, "{\"k\": {\"hex\": \"SECRET\"}}", COAX_E_SYNTAX, "f:1:15: character 1 ");
     assert_part_fails(read, "{\"k\": {\"base64\": \"SECRET!\"}}", COAX_E_SYNTAX, "f:1:18: character 7 ");
     assert_part_fails(read, "{\"k\": {\"ascii\": \"SECRET\xC3\xBC\"}}", COAX_E_SYNTAX, "f:1:17: byte 7 ");
-    assert_part_fails(read, "{\"k\": {\"ascii\": \"\"}}", COAX_E_CREDENTIALS_SIZE, "f:1:17: the pre-shared key has 0 bytes; expected 1 to 64");
+    assert_part_fails(read, "{\"k\": {\"ascii\": \"\"}}", COAX_E_CREDENTIALS_SIZE,
+                      "f:1:17: the pre-shared key has 0 bytes; expected 1 to 64");
 }
 
 static void strings_with_nul_are_bytes_but_no_names(void **state) {

@@ -44,7 +44,8 @@ static void *track_malloc(size_t size) {
     }
     header->size = size;
     live++;
-    return header + 1;
+    /* All of a block is looked at when it is freed, also what was never written. */
+    return memset(header + 1, 0xA5, size);
 }
 
 static void *track_calloc(size_t count, size_t size) {
@@ -67,8 +68,9 @@ static void track_free(void *block) {
 }
 
 static char *track_strdup(const char *text) {
-    char *copy = track_malloc(strlen(text) + 1);
-    return copy == NULL ? NULL : strcpy(copy, text);
+    size_t size = strlen(text) + 1;
+    char *copy = track_malloc(size);
+    return copy == NULL ? NULL : memcpy(copy, text, size);
 }
 
 static int track_asprintf(char **out, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -18,7 +18,7 @@ static enum coax_status check_size(struct bytes pem, coax_error *error) {
 
 /* GnuTLS takes non-const data that it does not change. */
 static gnutls_datum_t datum_of(struct bytes bytes) {
-    gnutls_datum_t datum = {(unsigned char *)(uintptr_t)bytes.data, (unsigned)bytes.size};
+    gnutls_datum_t datum = {(unsigned char *)bytes.data, (unsigned)bytes.size};
     return datum;
 }
 
@@ -201,7 +201,7 @@ static enum coax_status read_certificates(struct certificates *certificates, str
     gnutls_datum_t datum = datum_of(pem);
     int result =
         gnutls_x509_crt_list_import2(&certificates->list, &certificates->count, &datum, GNUTLS_X509_FMT_PEM, 0);
-    if (result >= 0 && certificates->count > 0) {
+    if (result >= 0 && certificates->count > 0 && certificates->list != NULL) {
         return COAX_OK;
     }
     *certificates = (struct certificates){NULL, 0};
@@ -239,7 +239,7 @@ enum coax_status coax_pem_check_pair(struct bytes certificates, struct bytes pri
     }
     struct certificates chain;
     status = read_certificates(&chain, certificates, error);
-    if (status == COAX_OK && !same_key(chain.list[0], key)) {
+    if (status == COAX_OK && chain.list != NULL && !same_key(chain.list[0], key)) {
         status = coax_fail(error, COAX_E_SYNTAX,
                            "the private key does not belong to the certificate; expected the key of the first "
                            "certificate in the chain");

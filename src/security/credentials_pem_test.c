@@ -16,7 +16,7 @@ static struct bytes text(const char *pem) {
 }
 
 static void release(struct bytes *bytes) {
-    free((void *)(uintptr_t)bytes->data);
+    free((void *)bytes->data);
 }
 
 static void keys_of_both_forms_have_the_same_public_key(void **state) {

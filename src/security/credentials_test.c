@@ -174,7 +174,7 @@ static void replacing_takes_all_and_empties_the_source(void **state) {
 
 static bool visit_two(struct credential *credential, void *user) {
     char *keys = user;
-    strcat(keys, credential->key);
+    memcpy(keys + strlen(keys), credential->key, strlen(credential->key) + 1);
     return strlen(keys) < 4;
 }
 

@@ -21,7 +21,8 @@ struct child_key {
 static bool is_child(const struct hash_node *hash_node, const void *key) {
     const struct node *node = COAX_CONTAINER(hash_node, struct node, by_segment);
     const struct child_key *wanted = key;
-    return node->parent == wanted->parent && bytes_equal(bytes_of(node->segment, node->segment_size), wanted->segment);
+    return node->parent == wanted->parent && !node->is_wildcard
+           && bytes_equal(bytes_of(node->segment, node->segment_size), wanted->segment);
 }
 
 static uint64_t hash_of(const coax_site *site, const struct node *parent, struct bytes segment) {
@@ -64,12 +65,13 @@ static struct node *add_child(coax_site *site, struct node *parent, const struct
     if (node == NULL) {
         return NULL;
     }
+    if (coax_hash_table_insert(&site->nodes, &node->by_segment, hash_of(site, parent, segment)) != COAX_OK) {
+        free(node);
+        return NULL;
+    }
     if (step->is_wildcard) {
         node->is_wildcard = true;
         parent->wildcard = node;
-    } else if (coax_hash_table_insert(&site->nodes, &node->by_segment, hash_of(site, parent, segment)) != COAX_OK) {
-        free(node);
-        return NULL;
     }
     parent->child_count++;
     return node;
@@ -88,9 +90,8 @@ static void prune(coax_site *site, struct node *node) {
         struct node *parent = node->parent;
         if (node->is_wildcard) {
             parent->wildcard = NULL;
-        } else {
-            coax_hash_table_remove(&site->nodes, &node->by_segment);
         }
+        coax_hash_table_remove(&site->nodes, &node->by_segment);
         parent->child_count--;
         free(node);
         node = parent;
@@ -124,8 +125,8 @@ static bool next_step(struct bytes path, size_t *position, struct step *step, co
     return *fault == NULL;
 }
 
-/* Finds or makes the node of a path. On an error nothing is left over. */
-static enum coax_status grow(coax_site *site, const char *path, struct node **leaf, coax_error *error) {
+/* Finds or makes the node of a path; NULL on an error, and nothing is left over then. */
+static struct node *grow(coax_site *site, const char *path, coax_error *error) {
     struct bytes text = bytes_of(path, strlen(path));
     struct node *node = site->root;
     struct step step;
@@ -140,16 +141,17 @@ static enum coax_status grow(coax_site *site, const char *path, struct node **le
         struct node *child = child_for(site, node, &step);
         if (child == NULL) {
             prune(site, node);
-            return coax_fail_memory(error);
+            coax_fail_memory(error);
+            return NULL;
         }
         node = child;
     }
     if (fault != NULL) {
         prune(site, node);
-        return coax_fail(error, COAX_E_URI, "The path \"%.200s\" of a resource %s", path, fault);
+        coax_fail(error, COAX_E_URI, "The path \"%.200s\" of a resource %s", path, fault);
+        return NULL;
     }
-    *leaf = node;
-    return COAX_OK;
+    return node;
 }
 
 enum { TARGET_MAXIMUM = SITE_DEPTH_MAXIMUM * (3 * URI_VALUE_MAXIMUM + 1) + 2 };
@@ -172,33 +174,32 @@ static char *write_target(const struct node *node, char out[TARGET_MAXIMUM]) {
     return out;
 }
 
-static enum coax_status add(coax_site *site, const char *path, const coax_resource_config *config,
-                            coax_resource **resource, coax_error *error) {
-    struct node *node;
-    enum coax_status status = grow(site, path, &node, error);
-    if (status != COAX_OK) {
-        return status;
+/* A resource with a node, which does not know of it yet. */
+static coax_resource *make(coax_site *site, const char *path, const coax_resource_config *config, coax_error *error) {
+    struct node *node = grow(site, path, error);
+    if (node == NULL) {
+        return NULL;
     }
     if (node->resource != NULL) {
-        return coax_fail(error, COAX_E_EXISTS, "There is a resource at \"/%.200s\" already", path);
+        coax_fail(error, COAX_E_EXISTS, "There is a resource at \"/%.200s\" already", path);
+        return NULL;
     }
     char target[TARGET_MAXIMUM];
-    status = coax_resource_new(resource, write_target(node, target), config, error);
-    if (status != COAX_OK) {
+    coax_resource *resource = NULL;
+    if (coax_resource_new(&resource, write_target(node, target), config, error) != COAX_OK) {
         prune(site, node);
-        return status;
+        return NULL;
     }
-    (*resource)->node = node;
-    return COAX_OK;
+    resource->node = node;
+    return resource;
 }
 
 coax_resource *coax_site_add(coax_site *site, const char *path, const coax_resource_config *config, coax_error *error) {
-    coax_resource *resource = NULL;
-    if (add(site, path, config, &resource, error) != COAX_OK) {
-        return NULL;
+    coax_resource *resource = make(site, path, config, error);
+    if (resource != NULL) {
+        resource->node->resource = resource;
+        list_append(&site->resources, &resource->of_site);
     }
-    resource->node->resource = resource;
-    list_append(&site->resources, &resource->of_site);
     return resource;
 }
 
@@ -211,14 +212,14 @@ void coax_site_remove(coax_site *site, coax_resource *resource) {
 }
 
 /* The library's own resource, which a program can put one of its own over. */
-static enum coax_status add_core(coax_site *site) {
+static bool add_core(coax_site *site) {
     coax_resource_config config;
     coax_core_config(&config);
-    enum coax_status status = add(site, COAX_CORE_PATH, &config, &site->core, NULL);
-    if (status == COAX_OK) {
+    site->core = make(site, COAX_CORE_PATH, &config, NULL);
+    if (site->core != NULL) {
         site->core->node->builtin = site->core;
     }
-    return status;
+    return site->core != NULL;
 }
 
 coax_site *coax_site_new(void) {
@@ -229,7 +230,7 @@ coax_site *coax_site_new(void) {
     coax_hash_table_init(&site->nodes, hash_key, is_child);
     list_init(&site->resources);
     site->root = new_node(site, NULL, bytes_of("", 0));
-    if (site->root == NULL || add_core(site) != COAX_OK) {
+    if (site->root == NULL || !add_core(site)) {
         coax_site_free(site);
         return NULL;
     }
@@ -245,13 +246,14 @@ void coax_site_free(coax_site *site) {
     if (site == NULL) {
         return;
     }
-    while (!list_is_empty(&site->resources)) {
-        coax_site_remove(site, COAX_CONTAINER(list_first(&site->resources), coax_resource, of_site));
+    struct list_node *next;
+    for (struct list_node *at = site->resources.next; at != &site->resources; at = next) {
+        next = at->next;
+        free(COAX_CONTAINER(at, coax_resource, of_site));
     }
-    free(site->core);
-    /* What is left leads to the core alone, without wildcards. */
     coax_hash_table_each(&site->nodes, free_node, NULL);
     coax_hash_table_free(&site->nodes);
+    free(site->core);
     free(site->root);
     free(site);
 }

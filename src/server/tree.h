@@ -29,7 +29,7 @@ struct coax_resource {
 
 /* A place in the tree, with a resource or on the way to one. */
 struct node {
-    struct hash_node by_segment; /* found by `parent` and `segment`; unused in the root and in wildcards */
+    struct hash_node by_segment; /* found by `parent` and `segment`; the root is in no table */
     struct node *parent;
     struct node *wildcard; /* the child "*", NULL if none */
     uint64_t number;       /* stands for the node in its children's hash key */

@@ -146,7 +146,7 @@ enum coax_status coax_site_write_core(const coax_site *site, const struct coax_m
                                       size_t capacity, size_t *size) {
     coax_link_writer writer = {out, capacity, 0};
     for (const struct list_node *at = site->resources.next; at != &site->resources; at = at->next) {
-        const coax_resource *resource = COAX_CONTAINER((void *)(uintptr_t)at, coax_resource, of_site);
+        const coax_resource *resource = COAX_CONTAINER(at, coax_resource, of_site);
         if (is_listed(resource) && matches_all(request, resource)) {
             write_link(&writer, resource);
         }

@@ -66,6 +66,53 @@ class Peer:
                 self.socket.sendto(self.answer(token, data[2:4]), source)
 
 
+class Relay:
+    """Hands datagrams on between one client and a server, and keeps the client's; after the handshake (RFC 6347 section
+    4.1: application data is type 23, an alert 21) the client's requests may be held back."""
+
+    def __init__(self, server_uri, hold_requests):
+        port = int(server_uri.rsplit(":", 1)[1])
+        self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.front.bind(("127.0.0.1", 0))
+        self.back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.back.connect(("127.0.0.1", port))
+        self.uri = f"coaps://127.0.0.1:{self.front.getsockname()[1]}"
+        self.hold_requests = hold_requests
+        self.types = []
+        self.asked = threading.Event()
+        self.closed = threading.Event()
+        self.seen = {23: self.asked, 21: self.closed}
+        self.ended, self.wake = os.pipe()
+        self.thread = threading.Thread(target=self.serve)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.wake)
+        self.thread.join()
+        os.close(self.ended)
+        self.front.close()
+        self.back.close()
+
+    def serve(self):
+        client = None
+        while True:
+            ready, _, _ = select.select([self.front, self.back, self.ended], [], [])
+            if self.ended in ready:
+                return
+            if self.back in ready and client is not None:
+                self.front.sendto(self.back.recv(65536), client)
+            if self.front in ready:
+                data, client = self.front.recvfrom(65536)
+                self.types.append(data[0])
+                if data[0] != 23 or not self.hold_requests:
+                    self.back.send(data)
+                if data[0] in self.seen:
+                    self.seen[data[0]].set()
+
+
 def acknowledgement(code, rest=b""):
     """A response in an acknowledgement (RFC 7252 section 5.2.1), with these bytes as its options and payload."""
     byte = (code // 100) << 5 | code % 100
@@ -389,6 +436,23 @@ class WithServer(Command):
         self.assertRegex(done.stdout.decode(), r"\d\d")
         done = coax(f"{self.secure}/time", "--credentials", self.credentials(), "--format", "json")
         self.assertEqual(json.loads(done.stdout)["remote"], self.secure)
+
+    def test_a_session_is_closed_in_order(self):
+        with Relay(self.secure, hold_requests=False) as relay:
+            self.assert_ends(coax(f"{relay.uri}/time", "--credentials", self.credentials()), OK, stderr="")
+            self.assertTrue(relay.closed.wait(PATIENCE_SECONDS))
+            self.assertEqual(relay.types[-2:], [23, 21])
+
+    def test_a_session_is_closed_in_order_by_ctrl_c(self):
+        with Relay(self.secure, hold_requests=True) as relay, subprocess.Popen(
+                [COAX, f"{relay.uri}/time", "--credentials", self.credentials()], stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            self.assertTrue(relay.asked.wait(PATIENCE_SECONDS))
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+            self.assertEqual((process.returncode, stdout), (INTERRUPTED, b""), stderr)
+            self.assertTrue(relay.closed.wait(PATIENCE_SECONDS))
+            self.assertEqual(relay.types[-1], 21)
 
     def test_credentials_of_several_files(self):
         other = self.path("other.json", {"coaps://elsewhere.example/*": {"dtls": PSK}})

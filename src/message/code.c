@@ -59,9 +59,9 @@ static uint8_t method_by_digits(const char *text) {
 }
 
 uint8_t coax_code_method(const char *name) {
-    for (uint8_t code = COAX_GET; code < METHODS_END; code++) {
+    for (unsigned code = COAX_GET; code < METHODS_END; code++) {
         if (names[code] != NULL && strcasecmp(name, names[code]) == 0) {
-            return code;
+            return (uint8_t)code;
         }
     }
     return method_by_digits(name);

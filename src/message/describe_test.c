@@ -21,7 +21,7 @@ static void assert_line(const struct coax_message *message, const char *expected
 /* A request with one option. */
 static void assert_option(uint16_t number, const void *value, size_t size, const char *expected) {
     uint8_t buffer[512];
-    char line[LINE_SIZE];
+    char line[LINE_SIZE + 64];
     struct option_writer writer = option_writer_on(buffer, sizeof buffer);
     assert_int_equal(coax_option_write(&writer, number, value, size), COAX_OK);
     struct coax_message message = {.code = COAX_GET, .options = option_writer_bytes(&writer)};
@@ -30,7 +30,7 @@ static void assert_option(uint16_t number, const void *value, size_t size, const
 }
 
 static void assert_payload(const char *payload, size_t size, const char *expected) {
-    char line[LINE_SIZE];
+    char line[LINE_SIZE + 64];
     struct coax_message message = {.code = COAX_PUT, .payload = bytes_of(payload, size)};
     snprintf(line, sizeof line, "CON 0000 PUT payload %s", expected);
     assert_line(&message, line);

@@ -1,4 +1,4 @@
-/* The files of a corpus, tests/corpus/NAME/, for tests that try every one of them. The fuzzers start from the same. */
+/* The files of a corpus, tests/corpus/NAME/, for tests that try every one of them. */
 #ifndef COAX_TESTS_CORPUS_H
 #define COAX_TESTS_CORPUS_H
 

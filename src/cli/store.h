@@ -1,0 +1,47 @@
+/* What clients put on the server: representations by name, in memory, bounded in number and size. */
+#ifndef COAX_CLI_STORE_H
+#define COAX_CLI_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    STORE_ENTRIES_MAXIMUM = 1000,
+    STORE_ENTRY_MAXIMUM = 64 * 1024,       /* bytes of one representation */
+    STORE_SIZE_MAXIMUM = 16 * 1024 * 1024, /* bytes of all, with their names and the store's own */
+    STORE_ETAG_SIZE = 8,
+};
+
+struct store;
+
+/* A view that is valid until the store changes. */
+struct stored {
+    const char *name;
+    int format; /* a Content-Format or COAX_NO_FORMAT */
+    const uint8_t *data;
+    size_t size;
+    uint8_t etag[STORE_ETAG_SIZE]; /* equal for equal contents */
+};
+
+enum store_outcome { STORE_CREATED, STORE_CHANGED, STORE_TOO_LARGE, STORE_FULL, STORE_NO_MEMORY };
+
+/* `seed` is 16 random bytes: clients choose the names. NULL if memory ran out. */
+struct store *store_new(const uint8_t seed[16]);
+void store_free(struct store *store); /* NULL is allowed */
+
+/* False if there is no such entry. */
+bool store_find(const struct store *store, const char *name, struct stored *stored);
+
+/* Copies. An entry that is too large, and any when the store is full, leaves the store as it was. */
+enum store_outcome store_put(struct store *store, const char *name, int format, const void *data, size_t size);
+
+/* False if there was none. */
+bool store_remove(struct store *store, const char *name);
+
+/* Calls `visit` for every entry, in the order in which they were made, until it returns false. */
+void store_each(const struct store *store, bool (*visit)(const struct stored *stored, void *user), void *user);
+
+size_t store_count(const struct store *store);
+
+#endif

@@ -29,6 +29,12 @@ static const char *kind_text(enum credential_kind kind) {
     return kind <= CREDENTIAL_TRUST ? texts[kind] : "credential";
 }
 
+/* A client that has sent its Finished and got no answer to it. */
+static bool is_key_in_doubt(const struct dtls_session *session) {
+    return !session->is_server && session->credential->kind == CREDENTIAL_PSK
+           && coax_dtls_has_keys(session->tls, false);
+}
+
 /* --- alerts --- */
 
 enum { KINDS_PSK = 1 << CREDENTIAL_PSK, KINDS_KEYS = 1 << CREDENTIAL_RPK | 1 << CREDENTIAL_X509, KINDS_ALL = ~0 };
@@ -97,10 +103,24 @@ static void explain_refusal(const struct credential *credential, int alert, coax
     }
 }
 
+/* Some peers end a handshake that came to nothing without saying why. */
+static void explain_close(const struct dtls_session *session, coax_error *error) {
+    char entry[DTLS_ENTRY_TEXT];
+    if (session->state != DTLS_HANDSHAKING) {
+        coax_fail(error, COAX_E_CLOSE_NOTIFY, "The peer closed the DTLS session; the next request makes a new one");
+    } else if (is_key_in_doubt(session)) {
+        coax_fail(error, COAX_E_CLOSE_NOTIFY,
+                  "The peer closed the DTLS session during the handshake: the pre-shared key of %s is likely wrong; "
+                  "compare it with the peer's",
+                  coax_dtls_entry_text(session->credential, entry));
+    } else {
+        coax_fail(error, COAX_E_CLOSE_NOTIFY, "The peer closed the DTLS session during the handshake");
+    }
+}
+
 void coax_dtls_explain_alert(const struct dtls_session *session, int alert, coax_error *error) {
     if (alert == GNUTLS_A_CLOSE_NOTIFY) {
-        coax_fail(error, COAX_E_CLOSE_NOTIFY, "The peer closed the DTLS session%s",
-                  session->state == DTLS_HANDSHAKING ? " during the handshake" : "; the next request makes a new one");
+        explain_close(session, error);
     } else if (session->state == DTLS_HANDSHAKING && !session->is_server) {
         explain_refusal(session->credential, alert, error);
     } else {
@@ -111,34 +131,41 @@ void coax_dtls_explain_alert(const struct dtls_session *session, int alert, coax
 
 /* --- failures on this side --- */
 
-/* Failures that deserve more than GnuTLS's own words. */
-static const struct failure_text {
+/* Failures that deserve more than GnuTLS's own words and alerts. */
+static const struct failure {
     int code;
+    int alert;
     const char *text;
-} failure_texts[] = {
-    {GNUTLS_E_NO_CIPHER_SUITES,
-     "there is no cipher suite that both sides take; is the peer's credential of this kind?"},
-    {GNUTLS_E_UNKNOWN_CIPHER_SUITE, "there is no cipher suite that both sides take; do both hold the same kind of "
-                                    "credentials (pre-shared key, raw public key, certificate)?"},
-    {GNUTLS_E_NO_CERTIFICATE_FOUND, "the client showed no certificate or public key, and this server asks for one"},
-    {GNUTLS_E_CERTIFICATE_REQUIRED, "the client showed no certificate or public key, and this server asks for one"},
-    {GNUTLS_E_UNSUPPORTED_VERSION_PACKET, "the peer does not speak DTLS 1.2"},
-    {GNUTLS_E_ILLEGAL_SRP_USERNAME, "the client's identity is longer than 128 bytes"},
+} failures[] = {
+    {GNUTLS_E_NO_CIPHER_SUITES, GNUTLS_A_HANDSHAKE_FAILURE,
+     "there is no cipher suite that both sides take; do both hold the same kind of credentials (pre-shared key, raw "
+     "public key, certificate)?"},
+    {GNUTLS_E_UNKNOWN_CIPHER_SUITE, GNUTLS_A_HANDSHAKE_FAILURE,
+     "there is no cipher suite that both sides take; do both hold the same kind of credentials (pre-shared key, raw "
+     "public key, certificate)?"},
+    {GNUTLS_E_NO_CERTIFICATE_FOUND, GNUTLS_A_HANDSHAKE_FAILURE,
+     "the client showed no certificate or public key, and this server asks for one"},
+    {GNUTLS_E_CERTIFICATE_REQUIRED, GNUTLS_A_HANDSHAKE_FAILURE,
+     "the client showed no certificate or public key, and this server asks for one"},
+    {GNUTLS_E_CERTIFICATE_ERROR, GNUTLS_A_BAD_CERTIFICATE, "the peer did not prove who it is"},
+    {GNUTLS_E_UNSUPPORTED_VERSION_PACKET, GNUTLS_A_PROTOCOL_VERSION, "the peer does not speak DTLS 1.2"},
+    {GNUTLS_E_ILLEGAL_SRP_USERNAME, GNUTLS_A_UNKNOWN_PSK_IDENTITY, "the client's identity is longer than 128 bytes"},
 };
 
-static const char *failure_text(int code) {
-    for (size_t i = 0; i < sizeof failure_texts / sizeof failure_texts[0]; i++) {
-        if (failure_texts[i].code == code) {
-            return failure_texts[i].text;
+static void explain_code(int code, coax_error *error, int *alert) {
+    int level;
+    const char *text = gnutls_strerror(code);
+    *alert = gnutls_error_to_alert(code, &level);
+    for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+        if (failures[i].code == code) {
+            text = failures[i].text;
+            *alert = failures[i].alert;
         }
     }
-    return gnutls_strerror(code);
-}
-
-static int alert_for(int code) {
-    int level;
-    int alert = gnutls_error_to_alert(code, &level);
-    return alert >= 0 ? alert : GNUTLS_A_INTERNAL_ERROR;
+    if (*alert < 0) {
+        *alert = GNUTLS_A_INTERNAL_ERROR;
+    }
+    coax_fail(error, COAX_E_HANDSHAKE, "The DTLS handshake failed: %s", text);
 }
 
 void coax_dtls_explain_failure(const struct dtls_session *session, int code, coax_error *error, int *alert) {
@@ -146,7 +173,7 @@ void coax_dtls_explain_failure(const struct dtls_session *session, int code, coa
     *alert = -1;
     if (code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
         coax_dtls_explain_alert(session, (int)gnutls_alert_get(session->tls), error);
-    } else if (code == GNUTLS_E_SESSION_EOF || code == GNUTLS_E_PREMATURE_TERMINATION) {
+    } else if (handshake->saw_close_notify) {
         coax_dtls_explain_alert(session, GNUTLS_A_CLOSE_NOTIFY, error);
     } else if (code == GNUTLS_E_TIMEDOUT) {
         coax_dtls_explain_timeout(session, error);
@@ -162,8 +189,7 @@ void coax_dtls_explain_failure(const struct dtls_session *session, int code, coa
                   "client-identity");
         *alert = GNUTLS_A_UNKNOWN_PSK_IDENTITY;
     } else {
-        coax_fail(error, COAX_E_HANDSHAKE, "The DTLS handshake failed: %s", failure_text(code));
-        *alert = alert_for(code);
+        explain_code(code, error, alert);
     }
 }
 
@@ -182,7 +208,7 @@ void coax_dtls_explain_timeout(const struct dtls_session *session, coax_error *e
             "Nobody answered the DTLS handshake within %g seconds; check host and port, and whether a DTLS server "
             "runs there",
             seconds(session));
-    } else if (session->credential->kind == CREDENTIAL_PSK && coax_dtls_has_keys(session->tls, false)) {
+    } else if (is_key_in_doubt(session)) {
         coax_fail(error, COAX_E_HANDSHAKE_TIMEOUT,
                   "The peer began the DTLS handshake and then fell silent for the rest of %g seconds: the pre-shared "
                   "key of %s is likely wrong; compare it with the peer's",

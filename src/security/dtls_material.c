@@ -25,6 +25,9 @@ static const struct priority_part {
     {NEEDS_NOTHING, ":%SERVER_PRECEDENCE"},
 };
 
+/* Sets of keys that server names can ask for: more than anybody has hosts behind one endpoint. */
+enum { NAMED_MAXIMUM = 1024 };
+
 /* What a walk over the store collects. */
 struct collection {
     struct dtls_material *material;
@@ -76,23 +79,38 @@ int coax_dtls_add_own_key(gnutls_certificate_credentials_t certificates, const s
     return gnutls_certificate_set_x509_key_mem2(certificates, &chain, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
 }
 
-static int build_presenting(struct dtls_material *material) {
-    if (material->rpk == NULL && material->x509 == NULL) {
+/* Takes over the references. */
+static int build_keys(struct dtls_keys *keys, struct credential *rpk, struct credential *x509) {
+    keys->rpk = rpk;
+    keys->x509 = x509;
+    if (rpk == NULL && x509 == NULL) {
         return 0;
     }
-    int code = gnutls_certificate_allocate_credentials(&material->presenting);
-    if (code >= 0 && material->rpk != NULL) {
-        code = coax_dtls_add_own_key(material->presenting, material->rpk);
+    int code = gnutls_certificate_allocate_credentials(&keys->certificate);
+    if (code < 0) {
+        keys->certificate = NULL;
+        return code;
     }
-    if (code >= 0 && material->x509 != NULL) {
-        code = coax_dtls_add_own_key(material->presenting, material->x509);
+    if (rpk != NULL) {
+        code = coax_dtls_add_own_key(keys->certificate, rpk);
+    }
+    if (code >= 0 && x509 != NULL) {
+        code = coax_dtls_add_own_key(keys->certificate, x509);
     }
     return code;
 }
 
+static void drop_keys(struct dtls_keys *keys) {
+    if (keys->certificate != NULL) {
+        gnutls_certificate_free_credentials(keys->certificate);
+    }
+    coax_credential_unref(keys->rpk);
+    coax_credential_unref(keys->x509);
+}
+
 static int build_priority(struct dtls_material *material, bool has_psk) {
-    unsigned has = (has_psk ? NEEDS_PSK : 0U) | (material->rpk != NULL ? NEEDS_RPK | NEEDS_KEYS : 0U)
-                   | (material->x509 != NULL ? NEEDS_X509 | NEEDS_KEYS : 0U);
+    unsigned has = (has_psk ? NEEDS_PSK : 0U) | (material->presenting.rpk != NULL ? NEEDS_RPK | NEEDS_KEYS : 0U)
+                   | (material->presenting.x509 != NULL ? NEEDS_X509 | NEEDS_KEYS : 0U);
     char text[512] = "";
     size_t size = 0;
     for (size_t i = 0; i < sizeof priority_parts / sizeof priority_parts[0]; i++) {
@@ -112,24 +130,23 @@ static int build(struct dtls_material *material, const coax_credentials *credent
         return GNUTLS_E_MEMORY_ERROR;
     }
     material->generation = coax_credentials_generation(credentials);
-    material->rpk = coax_credentials_for_server(credentials, CREDENTIAL_RPK, NULL);
-    material->x509 = coax_credentials_for_server(credentials, CREDENTIAL_X509, NULL);
     coax_credentials_each(credentials, collect_trust, &collection);
     if (collection.code < 0) {
         return collection.code;
     }
-    if (!collection.has_psk && material->rpk == NULL && material->x509 == NULL) {
-        return GNUTLS_E_INSUFFICIENT_CREDENTIALS;
+    int code = build_keys(&material->presenting, coax_credentials_for_server(credentials, CREDENTIAL_RPK, NULL),
+                          coax_credentials_for_server(credentials, CREDENTIAL_X509, NULL));
+    if (code < 0) {
+        return code;
     }
-    int code = build_presenting(material);
-    return code < 0 ? code : build_priority(material, collection.has_psk);
+    return collection.has_psk || material->presenting.certificate != NULL ? build_priority(material, collection.has_psk)
+                                                                          : GNUTLS_E_INSUFFICIENT_CREDENTIALS;
 }
 
-static void drop_keys(struct dtls_keys *keys) {
+static void drop_named(struct dtls_keys *keys) {
     while (keys != NULL) {
         struct dtls_keys *next = keys->next;
-        gnutls_certificate_free_credentials(keys->certificate);
-        coax_credential_unref(keys->credential);
+        drop_keys(keys);
         free(keys);
         keys = next;
     }
@@ -142,16 +159,12 @@ void coax_dtls_material_unref(struct dtls_material *material) {
     if (material->priority != NULL) {
         gnutls_priority_deinit(material->priority);
     }
-    if (material->presenting != NULL) {
-        gnutls_certificate_free_credentials(material->presenting);
-    }
-    drop_keys(material->named);
+    drop_keys(&material->presenting);
+    drop_named(material->named);
     for (size_t i = 0; i < material->trust_count; i++) {
         coax_dtls_trust_unload(&material->trusts[i]);
     }
     free(material->trusts);
-    coax_credential_unref(material->rpk);
-    coax_credential_unref(material->x509);
     free(material);
 }
 
@@ -180,30 +193,51 @@ enum coax_status coax_dtls_material_get(struct dtls_material **material, struct 
     return COAX_OK;
 }
 
-gnutls_certificate_credentials_t coax_dtls_material_keys(struct dtls_material *material,
-                                                         struct credential *credential) {
-    for (struct dtls_keys *keys = material->named; keys != NULL; keys = keys->next) {
-        if (keys->credential == credential) {
-            return keys->certificate;
-        }
+static const struct dtls_keys *find_keys(const struct dtls_material *material, const struct credential *rpk,
+                                         const struct credential *x509) {
+    if (material->presenting.rpk == rpk && material->presenting.x509 == x509) {
+        return &material->presenting;
     }
-    struct dtls_keys *keys = calloc(1, sizeof *keys);
+    const struct dtls_keys *keys = material->named;
+    while (keys != NULL && (keys->rpk != rpk || keys->x509 != x509)) {
+        keys = keys->next;
+    }
+    return keys;
+}
+
+/* Takes over the references. */
+static const struct dtls_keys *add_keys(struct dtls_material *material, struct credential *rpk,
+                                        struct credential *x509) {
+    struct dtls_keys *keys = material->named_count < NAMED_MAXIMUM ? calloc(1, sizeof *keys) : NULL;
     if (keys == NULL) {
+        coax_credential_unref(rpk);
+        coax_credential_unref(x509);
         return NULL;
     }
-    int code = gnutls_certificate_allocate_credentials(&keys->certificate);
-    if (code >= 0) {
-        code = coax_dtls_add_own_key(keys->certificate, credential);
-        if (code < 0) {
-            gnutls_certificate_free_credentials(keys->certificate);
-        }
-    }
-    if (code < 0) {
+    if (build_keys(keys, rpk, x509) < 0) {
+        drop_keys(keys);
         free(keys);
         return NULL;
     }
-    keys->credential = coax_credential_ref(credential);
     keys->next = material->named;
     material->named = keys;
-    return keys->certificate;
+    material->named_count++;
+    return keys;
+}
+
+const struct dtls_keys *coax_dtls_material_keys(struct dtls_material *material, const coax_credentials *credentials,
+                                                const char *server_name) {
+    /* A store that has changed meanwhile is for handshakes that start later. */
+    if (server_name == NULL || material->generation != coax_credentials_generation(credentials)) {
+        return &material->presenting;
+    }
+    struct credential *rpk = coax_credentials_for_server(credentials, CREDENTIAL_RPK, server_name);
+    struct credential *x509 = coax_credentials_for_server(credentials, CREDENTIAL_X509, server_name);
+    const struct dtls_keys *keys = find_keys(material, rpk, x509);
+    if (keys == NULL) {
+        return add_keys(material, rpk, x509);
+    }
+    coax_credential_unref(rpk);
+    coax_credential_unref(x509);
+    return keys;
 }

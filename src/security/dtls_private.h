@@ -24,11 +24,11 @@ struct dtls_trust {
     gnutls_x509_trust_list_t list;
 };
 
-/* One of the server's own keys or certificates, ready for use. */
+/* What a server presents: its raw public key, its certificate, or both for the client to choose. */
 struct dtls_keys {
     struct dtls_keys *next;
-    struct credential *credential;
-    gnutls_certificate_credentials_t certificate;
+    struct credential *rpk, *x509;                /* either may be NULL */
+    gnutls_certificate_credentials_t certificate; /* NULL without both */
 };
 
 /* All that a server builds from one generation of the store. Sessions hold on to the one that they began with. */
@@ -36,9 +36,9 @@ struct dtls_material {
     unsigned references;
     uint64_t generation;
     gnutls_priority_t priority;
-    struct credential *rpk, *x509;               /* what is presented when no name asks for another; may be NULL */
-    gnutls_certificate_credentials_t presenting; /* both of them; NULL without */
-    struct dtls_keys *named;                     /* entries that a server name asked for; at most all of the store */
+    struct dtls_keys presenting; /* when no server name asks for others */
+    struct dtls_keys *named;     /* those that a server name asked for */
+    size_t named_count;
     struct dtls_trust *trusts;
     size_t trust_count;
 };
@@ -63,16 +63,26 @@ struct dtls_context {
 
 enum dtls_state { DTLS_HANDSHAKING, DTLS_ESTABLISHED, DTLS_CLOSED };
 
+/* Records on their way into one datagram. */
+struct dtls_output {
+    size_t size, capacity;
+    uint8_t *data;
+};
+
 /* What a session needs only until it is established. */
 struct dtls_handshake {
     coax_instant deadline, retransmit, doubt; /* `doubt`: from when on a Finished that did not verify ends it */
     bool heard;                               /* something came from the peer */
     bool refused_identity;                    /* server: no entry has the identity that the client named */
+    bool accepted_peer;                       /* the verify function was called and content */
     bool refused_peer;                        /* `verdict` and `verdict_alert` say why */
+    bool saw_close_notify;                    /* in clear, in the datagram that is being read */
+    bool must_prove;                          /* server: a client that shows nothing is refused */
     int verdict_alert;
     coax_error verdict;
-    size_t output_size, output_capacity;
-    uint8_t output[]; /* the records of a flight, until they fill a datagram */
+    const struct dtls_keys *keys; /* server: what is presented */
+    struct dtls_output output;
+    uint8_t output_data[];
 };
 
 struct dtls_session {
@@ -92,6 +102,7 @@ struct dtls_session {
     char *server_name;
     const uint8_t *input; /* the datagram that GnuTLS reads next */
     size_t input_size;
+    struct dtls_output *output;       /* where GnuTLS's records are collected; NULL: each is sent at once */
     struct dtls_handshake *handshake; /* NULL once established */
     coax_error *start_error;          /* where a failure goes while the session is being made; else NULL */
 };
@@ -115,8 +126,10 @@ enum coax_status coax_dtls_material_get(struct dtls_material **material, struct 
                                         coax_error *error);
 void coax_dtls_material_unref(struct dtls_material *material);
 
-/* The keys of an entry that a server name asked for; NULL if memory ran out. */
-gnutls_certificate_credentials_t coax_dtls_material_keys(struct dtls_material *material, struct credential *credential);
+/* What a client that asks for `server_name` (may be NULL) gets presented; NULL if memory or the bound of such sets is
+ * used up. */
+const struct dtls_keys *coax_dtls_material_keys(struct dtls_material *material, const coax_credentials *credentials,
+                                                const char *server_name);
 
 /* Adds an entry's own key or certificate. Returns GnuTLS's code. */
 int coax_dtls_add_own_key(gnutls_certificate_credentials_t certificates, const struct credential *credential);

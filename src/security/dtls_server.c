@@ -33,52 +33,51 @@ static int keep_server_name(struct dtls_session *session) {
     return session->server_name != NULL ? 0 : GNUTLS_E_MEMORY_ERROR;
 }
 
-/* Presents the entry that the client's server name asks for, if that is not the one that is presented anyway. */
-static int choose_keys(struct dtls_session *session, enum credential_kind kind, struct credential **presented) {
-    struct dtls_material *material = session->material;
-    *presented = kind == CREDENTIAL_RPK ? material->rpk : material->x509;
-    if (session->server_name == NULL
-        || material->generation != coax_credentials_generation(session->context->credentials)) {
-        return 0;
+/* The server name is known, the rest of the extensions is not read yet: the moment to choose what is presented. */
+static int read_server_name(gnutls_session_t tls) {
+    struct dtls_session *session = gnutls_session_get_ptr(tls);
+    if (session->handshake == NULL) {
+        return GNUTLS_E_UNEXPECTED_PACKET;
     }
-    struct credential *asked = coax_credentials_for_server(session->context->credentials, kind, session->server_name);
-    if (asked == NULL || asked == *presented) {
-        coax_credential_unref(asked);
-        return 0;
+    int code = keep_server_name(session);
+    if (code < 0) {
+        return code;
     }
-    gnutls_certificate_credentials_t keys = coax_dtls_material_keys(material, asked);
-    *presented = asked;
-    coax_credential_unref(asked); /* the material has a reference */
-    return keys == NULL ? GNUTLS_E_MEMORY_ERROR : gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, keys);
+    const struct dtls_keys *keys =
+        coax_dtls_material_keys(session->material, session->context->credentials, session->server_name);
+    if (keys == NULL) {
+        return GNUTLS_E_MEMORY_ERROR;
+    }
+    session->handshake->keys = keys;
+    return keys->certificate == NULL ? 0 : gnutls_credentials_set(tls, GNUTLS_CRD_CERTIFICATE, keys->certificate);
 }
 
 /* Who presents a raw public key wants to know its clients. Certificates are wanted if the entry that is presented has
    authorities for them, accepted if another has, else not asked for. */
-static gnutls_certificate_request_t request_for(const struct dtls_session *session, enum credential_kind kind,
-                                                const struct credential *presented) {
+static gnutls_certificate_request_t request_for(const struct dtls_session *session) {
+    const struct dtls_keys *keys = session->handshake->keys;
+    bool presents_raw_key = gnutls_certificate_type_get2(session->tls, GNUTLS_CTYPE_SERVER) == GNUTLS_CRT_RAWPK;
     bool shows_raw_key = gnutls_certificate_type_get2(session->tls, GNUTLS_CTYPE_CLIENT) == GNUTLS_CRT_RAWPK;
-    if (kind == CREDENTIAL_RPK || shows_raw_key || (presented != NULL && presented->trust.size > 0)) {
+    bool is_mutual = keys != NULL && keys->x509 != NULL && keys->x509->trust.size > 0;
+    if (presents_raw_key || shows_raw_key || is_mutual) {
         return GNUTLS_CERT_REQUIRE;
     }
     return session->material->trust_count > 0 ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_IGNORE;
 }
 
-/* The extensions of the ClientHello are read, the cipher suite is not chosen yet. */
-static int read_client_hello(gnutls_session_t tls) {
+/* The ClientHello is read to its end, nothing is sent yet: the moment to decide what the client must show. */
+static int finish_client_hello(gnutls_session_t tls, unsigned type, unsigned when, unsigned incoming,
+                               const gnutls_datum_t *message) {
+    (void)type;
+    (void)when;
+    (void)message;
     struct dtls_session *session = gnutls_session_get_ptr(tls);
-    if (session->state != DTLS_HANDSHAKING) {
-        return GNUTLS_E_UNEXPECTED_PACKET;
+    if (incoming != 0 && session->handshake != NULL) {
+        gnutls_certificate_request_t request = request_for(session);
+        session->handshake->must_prove = request == GNUTLS_CERT_REQUIRE;
+        gnutls_certificate_server_set_request(tls, request);
     }
-    int code = keep_server_name(session);
-    if (code < 0 || session->material->presenting == NULL) {
-        return code;
-    }
-    bool presents_raw_key = gnutls_certificate_type_get2(tls, GNUTLS_CTYPE_SERVER) == GNUTLS_CRT_RAWPK;
-    enum credential_kind kind = presents_raw_key ? CREDENTIAL_RPK : CREDENTIAL_X509;
-    struct credential *presented = NULL;
-    code = choose_keys(session, kind, &presented);
-    gnutls_certificate_server_set_request(tls, request_for(session, kind, presented));
-    return code;
+    return 0;
 }
 
 static int configure(struct dtls_session *session) {
@@ -88,12 +87,14 @@ static int configure(struct dtls_session *session) {
     if (code >= 0) {
         code = gnutls_credentials_set(session->tls, GNUTLS_CRD_PSK, context->psk_server);
     }
-    if (code >= 0 && material->presenting != NULL) {
-        code = gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, material->presenting);
+    if (code >= 0 && material->presenting.certificate != NULL) {
+        code = gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, material->presenting.certificate);
         /* For now: without it GnuTLS would not negotiate the type of the client's certificate. */
         gnutls_certificate_server_set_request(session->tls, GNUTLS_CERT_REQUEST);
     }
-    gnutls_handshake_set_post_client_hello_function(session->tls, read_client_hello);
+    gnutls_handshake_set_post_client_hello_function(session->tls, read_server_name);
+    gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_POST,
+                                       finish_client_hello);
     gnutls_dtls_prestate_set(session->tls, &context->verified);
     return code;
 }

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 enum {
-    TURNS_MAXIMUM = 64,                /* of GnuTLS for one datagram: a record takes one or two */
+    TURNS_MAXIMUM = 64, /* of GnuTLS for one datagram: a record takes one or two */
+    LAST_FLIGHT_MAXIMUM = 256,
     DOUBT_MS = 2000,                   /* how long a client may correct a Finished that did not verify */
     GNUTLS_OWN_DEADLINE_MS = 60 * 1000 /* behind ours, so that ours is the one that ends a handshake */
 };
@@ -19,28 +20,28 @@ static void transmit(const struct dtls_session *session, const uint8_t *datagram
 }
 
 static void flush(struct dtls_session *session) {
-    struct dtls_handshake *handshake = session->handshake;
-    if (handshake != NULL && handshake->output_size > 0) {
-        size_t size = handshake->output_size;
-        handshake->output_size = 0;
-        transmit(session, handshake->output, size);
+    struct dtls_output *output = session->output;
+    if (output != NULL && output->size > 0) {
+        size_t size = output->size;
+        output->size = 0;
+        transmit(session, output->data, size);
     }
 }
 
 /* GnuTLS sends each handshake message by itself; a flight is put together here, as many as fit into one datagram. */
 static ssize_t push(gnutls_transport_ptr_t user, const void *data, size_t size) {
     struct dtls_session *session = user;
-    struct dtls_handshake *handshake = session->handshake;
-    if (handshake == NULL || size > handshake->output_capacity) {
+    struct dtls_output *output = session->output;
+    if (output == NULL || size > output->capacity) {
         flush(session);
         transmit(session, data, size);
         return (ssize_t)size;
     }
-    if (size > handshake->output_capacity - handshake->output_size) {
+    if (size > output->capacity - output->size) {
         flush(session);
     }
-    memcpy(handshake->output + handshake->output_size, data, size);
-    handshake->output_size += size;
+    memcpy(output->data + output->size, data, size);
+    output->size += size;
     return (ssize_t)size;
 }
 
@@ -100,7 +101,8 @@ static enum coax_status prepare(struct dtls_session *session, unsigned flags, co
         return coax_fail_memory(error);
     }
     session->handshake = handshake;
-    handshake->output_capacity = settings->mtu;
+    handshake->output = (struct dtls_output){0, settings->mtu, handshake->output_data};
+    session->output = &handshake->output;
     handshake->deadline = coax_instant_after_ms(now, settings->handshake_timeout_ms);
     handshake->retransmit = handshake->doubt = COAX_NEVER;
     int code = gnutls_init(&session->tls, flags | GNUTLS_DATAGRAM | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS);
@@ -182,11 +184,15 @@ static void fail_handshake(struct dtls_session *session, int code) {
 /* A handshake ends well only with a peer that was verified: GnuTLS calls the verify function and the key callback, this
    makes sure that it did. */
 static bool is_peer_proved(const struct dtls_session *session) {
-    if (session->is_server || session->credential->kind == CREDENTIAL_PSK) {
-        return true;
+    const struct dtls_handshake *handshake = session->handshake;
+    gnutls_kx_algorithm_t exchange = gnutls_kx_get(session->tls);
+    if (handshake->refused_peer || handshake->refused_identity) {
+        return false;
     }
-    unsigned count = 0;
-    return gnutls_certificate_get_peers(session->tls, &count) != NULL && count > 0 && !session->handshake->refused_peer;
+    if (exchange == GNUTLS_KX_PSK || exchange == GNUTLS_KX_ECDHE_PSK) {
+        return session->credential != NULL && session->credential->kind == CREDENTIAL_PSK;
+    }
+    return session->is_server ? session->credential != NULL || !handshake->must_prove : handshake->accepted_peer;
 }
 
 static void establish(struct dtls_session *session) {
@@ -198,6 +204,7 @@ static void establish(struct dtls_session *session) {
     const struct dtls_settings *settings = &session->context->settings;
     free(session->handshake);
     session->handshake = NULL;
+    session->output = NULL;
     session->state = DTLS_ESTABLISHED;
     /* Handshake messages are cut to the path's MTU; the size of messages is their sender's choice. */
     if (settings->maximum_plaintext > settings->mtu - DTLS_SEALED_ALERT_MAXIMUM) {
@@ -251,9 +258,20 @@ static void take_message(struct dtls_session *session, gnutls_packet_t packet) {
     gnutls_packet_deinit(packet);
 }
 
+/* What GnuTLS sends by itself here is the last flight once more, for a client that repeats its own. */
+static ssize_t receive_packet(struct dtls_session *session, gnutls_packet_t *packet) {
+    uint8_t flight[LAST_FLIGHT_MAXIMUM];
+    struct dtls_output output = {0, sizeof flight, flight};
+    session->output = &output;
+    ssize_t code = gnutls_record_recv_packet(session->tls, packet);
+    flush(session);
+    session->output = NULL;
+    return code;
+}
+
 static void step_records(struct dtls_session *session) {
     gnutls_packet_t packet = NULL;
-    ssize_t code = gnutls_record_recv_packet(session->tls, &packet);
+    ssize_t code = receive_packet(session, &packet);
     if (code > 0) {
         take_message(session, packet);
     } else if (code == 0 || code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
@@ -295,6 +313,19 @@ static void schedule(struct dtls_session *session, coax_instant now) {
     }
 }
 
+/* An alert in clear is what GnuTLS, in the middle of a handshake, does not tell apart from any other surprise. */
+static bool holds_clear_close_notify(const uint8_t *datagram, size_t size) {
+    struct bytes rest = bytes_of(datagram, size);
+    struct dtls_record record;
+    while (coax_dtls_next_record(&rest, &record)) {
+        if (record.epoch == 0 && record.content_type == DTLS_CONTENT_ALERT && record.fragment.size == 2
+            && record.fragment.data[1] == GNUTLS_A_CLOSE_NOTIFY) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool holds_protected_handshake(const uint8_t *datagram, size_t size) {
     struct bytes rest = bytes_of(datagram, size);
     struct dtls_record record;
@@ -322,6 +353,7 @@ static void feed(struct dtls_session *session, const uint8_t *datagram, size_t s
     session->input_size = size;
     if (session->handshake != NULL && datagram != NULL) {
         session->handshake->heard = true;
+        session->handshake->saw_close_notify = holds_clear_close_notify(datagram, size);
     }
     drive(session);
     if (datagram != NULL) {

@@ -294,6 +294,18 @@ static bool expects_certificate(const struct dtls_session *session) {
     return session->is_server || session->credential->kind != CREDENTIAL_RPK;
 }
 
+static int verify_any(struct dtls_session *session, const gnutls_datum_t *certificates, unsigned count) {
+    gnutls_certificate_type_t type = gnutls_certificate_type_get2(session->tls, GNUTLS_CTYPE_PEERS);
+    if (type == GNUTLS_CRT_RAWPK && expects_raw_key(session)) {
+        return verify_key(session, bytes_of(certificates[0].data, certificates[0].size));
+    }
+    if (type == GNUTLS_CRT_X509 && expects_certificate(session)) {
+        return verify_x509(session, certificates, count);
+    }
+    return refuse_with(session, GNUTLS_A_UNSUPPORTED_CERTIFICATE,
+                       "The peer showed a certificate of a kind that was not asked for");
+}
+
 int coax_dtls_verify_peer(gnutls_session_t tls) {
     struct dtls_session *session = gnutls_session_get_ptr(tls);
     if (session->handshake == NULL || session->state != DTLS_HANDSHAKING) {
@@ -307,13 +319,7 @@ int coax_dtls_verify_peer(gnutls_session_t tls) {
                    ? 0
                    : refuse_with(session, GNUTLS_A_BAD_CERTIFICATE, "The peer showed no certificate or public key");
     }
-    gnutls_certificate_type_t type = gnutls_certificate_type_get2(tls, GNUTLS_CTYPE_PEERS);
-    if (type == GNUTLS_CRT_RAWPK && expects_raw_key(session)) {
-        return verify_key(session, bytes_of(certificates[0].data, certificates[0].size));
-    }
-    if (type == GNUTLS_CRT_X509 && expects_certificate(session)) {
-        return verify_x509(session, certificates, count);
-    }
-    return refuse_with(session, GNUTLS_A_UNSUPPORTED_CERTIFICATE,
-                       "The peer showed a certificate of a kind that was not asked for");
+    int code = verify_any(session, certificates, count);
+    session->handshake->accepted_peer = code == 0;
+    return code;
 }

@@ -1,0 +1,22 @@
+/* The resources of `coax serve`. Each call adds some to a site; false, with *error, if that fails. */
+#ifndef COAX_CLI_SERVE_RESOURCES_H
+#define COAX_CLI_SERVE_RESOURCES_H
+
+#include "cli/files.h"
+#include "cli/store.h"
+#include <coax/site.h>
+
+/* serve_resources.c: "/", "/time", "/echo", "/whoami". `with_files` says that there is "/files", for the text of "/".
+ */
+bool serve_add_basics(coax_site *site, bool with_files, coax_error *error);
+
+/* serve_host.c: "/host/load", "/host/memory", "/host/uptime". */
+bool serve_add_host(coax_site *site, coax_error *error);
+
+/* serve_store.c: "/store" and all below; the store outlives the site. */
+bool serve_add_store(coax_site *site, struct store *store, coax_error *error);
+
+/* serve_files.c: "/files" and all below; the files outlive the site. */
+bool serve_add_files(coax_site *site, struct files *files, coax_error *error);
+
+#endif

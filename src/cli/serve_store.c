@@ -1,0 +1,130 @@
+/* /store/…: what clients put here. */
+#include "cli/serve_path.h"
+#include "cli/serve_reply.h"
+#include "cli/serve_resources.h"
+#include <coax/link_format.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TARGET_MAXIMUM = 4096, LIST_MAXIMUM = REPLY_MAXIMUM };
+
+static bool write_entry(const struct stored *stored, void *user) {
+    coax_link_writer *writer = user;
+    char target[TARGET_MAXIMUM];
+    char number[24];
+    if (!serve_path_to_target("/store/", stored->name, target, sizeof target)) {
+        return true; /* no request could name it: its path has fewer bytes */
+    }
+    coax_link_write_target(writer, target);
+    if (stored->format != COAX_NO_FORMAT) {
+        snprintf(number, sizeof number, "%d", stored->format);
+        coax_link_write_attribute(writer, "ct", number, false);
+    }
+    snprintf(number, sizeof number, "%zu", stored->size);
+    coax_link_write_attribute(writer, "sz", number, false);
+    return true;
+}
+
+static void list(coax_exchange *exchange, const coax_message *request, const struct store *store) {
+    char text[LIST_MAXIMUM];
+    coax_link_writer writer = {text, sizeof text, 0};
+    store_each(store, write_entry, &writer);
+    const struct representation representation = {
+        .format = COAX_FORMAT_LINK, .data = text, .size = writer.size, .what = "The list"};
+    reply_representation(exchange, request, &representation);
+}
+
+static void get(coax_exchange *exchange, const coax_message *request, void *user) {
+    const struct store *store = user;
+    const char *name = coax_exchange_rest(exchange);
+    struct stored stored;
+    if (name[0] == '\0') {
+        list(exchange, request, store);
+    } else if (!store_find(store, name, &stored)) {
+        (void)coax_respond_text(exchange, COAX_NOT_FOUND, "Nothing was put here");
+    } else if (!reply_may_go_on(request, stored.etag)) {
+        (void)coax_respond(exchange, COAX_PRECONDITION_FAILED, COAX_NO_FORMAT, NULL, 0);
+    } else {
+        const struct representation representation = {.format = stored.format,
+                                                      .data = stored.data,
+                                                      .size = stored.size,
+                                                      .etag = stored.etag,
+                                                      .what = "What was put here"};
+        reply_representation(exchange, request, &representation);
+    }
+}
+
+static void reply_put(coax_exchange *exchange, const struct store *store, const char *name,
+                      enum store_outcome outcome) {
+    static const uint8_t codes[] = {
+        [STORE_CREATED] = COAX_CREATED,
+        [STORE_CHANGED] = COAX_CHANGED,
+        [STORE_TOO_LARGE] = COAX_REQUEST_ENTITY_TOO_LARGE,
+        [STORE_FULL] = COAX_INTERNAL_SERVER_ERROR,
+        [STORE_NO_MEMORY] = COAX_INTERNAL_SERVER_ERROR,
+    };
+    struct stored stored;
+    if (outcome == STORE_TOO_LARGE) {
+        (void)coax_exchange_add_option_uint(exchange, COAX_OPTION_SIZE1, STORE_ENTRY_MAXIMUM);
+        (void)coax_respond_text(exchange, codes[outcome], "At most %d bytes can be put here", STORE_ENTRY_MAXIMUM);
+    } else if (outcome == STORE_FULL) {
+        (void)coax_respond_text(exchange, codes[outcome], "The store is full: it holds %d entries and %d MiB at most",
+                                STORE_ENTRIES_MAXIMUM, STORE_SIZE_MAXIMUM / (1024 * 1024));
+    } else {
+        if (store_find(store, name, &stored)) {
+            (void)coax_exchange_add_option(exchange, COAX_OPTION_ETAG, stored.etag, sizeof stored.etag);
+        }
+        (void)coax_respond(exchange, codes[outcome], COAX_NO_FORMAT, NULL, 0);
+    }
+}
+
+/* The store itself is neither replaced nor removed. True if it was asked for, and is answered. */
+static bool refuse_store_itself(coax_exchange *exchange) {
+    if (coax_exchange_rest(exchange)[0] != '\0') {
+        return false;
+    }
+    (void)coax_respond_text(exchange, COAX_METHOD_NOT_ALLOWED, "Only what is below /store/ can be put and deleted");
+    return true;
+}
+
+/* False if the request's conditions do not hold, which is answered then. */
+static bool check_conditions(coax_exchange *exchange, const coax_message *request, const struct store *store) {
+    struct stored stored;
+    bool exists = store_find(store, coax_exchange_rest(exchange), &stored);
+    bool good = reply_may_go_on(request, exists ? stored.etag : NULL);
+    if (!good) {
+        (void)coax_respond(exchange, COAX_PRECONDITION_FAILED, COAX_NO_FORMAT, NULL, 0);
+    }
+    return good;
+}
+
+static void put(coax_exchange *exchange, const coax_message *request, void *user) {
+    struct store *store = user;
+    const char *name = coax_exchange_rest(exchange);
+    if (!refuse_store_itself(exchange) && check_conditions(exchange, request, store)) {
+        enum store_outcome outcome = store_put(store, name, coax_message_content_format(request),
+                                               coax_message_payload(request), coax_message_payload_size(request));
+        reply_put(exchange, store, name, outcome);
+    }
+}
+
+/* Deleting what is not there has succeeded, too (RFC 7252 section 5.8.4). */
+static void delete (coax_exchange *exchange, const coax_message *request, void *user) {
+    struct store *store = user;
+    if (!refuse_store_itself(exchange) && check_conditions(exchange, request, store)) {
+        (void)store_remove(store, coax_exchange_rest(exchange));
+        (void)coax_respond(exchange, COAX_DELETED, COAX_NO_FORMAT, NULL, 0);
+    }
+}
+
+bool serve_add_store(coax_site *site, struct store *store, coax_error *error) {
+    coax_resource_config config = COAX_RESOURCE_CONFIG_INIT;
+    config.get = get;
+    config.put = put;
+    config.delete_ = delete;
+    config.user = store;
+    config.subtree = true;
+    config.title = "Keeps what is put below it";
+    config.resource_type = "store";
+    return coax_site_add(site, "store", &config, error) != NULL;
+}

@@ -149,20 +149,16 @@ void coax_peer_send_queued(struct peer *peer) {
     coax_peer_touch(peer);
 }
 
-static enum coax_status start_or_queue(struct transmission *transmission, coax_error *error) {
+/* A queued message holds its timer's place, so that its start cannot fail. */
+static enum coax_status start_or_queue(struct transmission *transmission) {
     struct peer *peer = transmission->peer;
     if (!must_wait(peer, transmission->confirmable)) {
-        return start(transmission) == COAX_OK ? COAX_OK : coax_fail_memory(error);
-    }
-    if (peer->queued >= peer->layer->settings.max_queue_per_peer) {
-        return coax_fail(error, COAX_E_LIMIT,
-                         "%u messages wait for this peer already, as many as max_queue_per_peer allows",
-                         (unsigned)peer->queued);
+        return start(transmission);
     }
     transmission->is_queued = true;
     peer->queued++;
     list_append(&peer->queue, &transmission->link);
-    return COAX_OK;
+    return transmission->confirmable ? coax_timer_arm(peer->layer->timers, &transmission->timer, COAX_NEVER) : COAX_OK;
 }
 
 static enum coax_status new_transmission(struct peer *peer, uint16_t id, struct bytes bytes, bool confirmable,
@@ -188,7 +184,8 @@ static enum coax_status new_transmission(struct peer *peer, uint16_t id, struct 
     return COAX_OK;
 }
 
-static enum coax_status check_sendable(const struct coax_remote *remote, bool confirmable, coax_error *error) {
+static enum coax_status check_sendable(const struct peer *peer, bool confirmable, coax_error *error) {
+    const struct coax_remote *remote = &peer->remote;
     if (remote->is_gone) {
         return coax_fail(error, COAX_E_DROPPED,
                          "The session with this remote is over; ask by its URI to begin another");
@@ -198,6 +195,11 @@ static enum coax_status check_sendable(const struct coax_remote *remote, bool co
                          "A confirmable message cannot go to a multicast address (RFC 7252 section 8.1); send it "
                          "non-confirmable (--non)");
     }
+    if (must_wait(peer, confirmable) && peer->queued >= peer->layer->settings.max_queue_per_peer) {
+        return coax_fail(error, COAX_E_LIMIT,
+                         "%u messages wait for this peer already, as many as max_queue_per_peer allows",
+                         (unsigned)peer->queued);
+    }
     return COAX_OK;
 }
 
@@ -205,7 +207,7 @@ enum coax_status coax_transmit_message(struct coax_remote *remote, const struct 
                                        struct delivery *delivery, coax_error *error) {
     struct peer *peer = COAX_CONTAINER(remote, struct peer, remote);
     struct datagram_layer *layer = peer->layer;
-    enum coax_status status = check_sendable(remote, confirmable, error);
+    enum coax_status status = check_sendable(peer, confirmable, error);
     if (status != COAX_OK) {
         return status;
     }
@@ -227,10 +229,9 @@ enum coax_status coax_transmit_message(struct coax_remote *remote, const struct 
     if (status != COAX_OK) {
         return coax_fail_memory(error);
     }
-    status = start_or_queue(transmission, error);
-    if (status != COAX_OK) {
+    if (start_or_queue(transmission) != COAX_OK) {
         coax_transmission_free(transmission);
-        return status;
+        return coax_fail_memory(error);
     }
     transmission->delivery = delivery;
     if (delivery != NULL) {

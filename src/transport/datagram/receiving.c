@@ -12,7 +12,8 @@ static void reject(struct peer *peer, const struct coax_message *message) {
     }
 }
 
-/* An acknowledgement or Reset ends a transmission; returns its delivery, which the transport has then forgotten. */
+/* An acknowledgement or Reset ends a transmission; returns its delivery, which the transport has then forgotten. What
+   waited goes first: what the callbacks to come send stands behind it. */
 static struct delivery *end_transmission(struct peer *peer, uint16_t id, bool confirmable_only) {
     struct transmission *transmission = coax_transmission_find(peer, id);
     if (transmission == NULL || transmission->is_queued || (confirmable_only && !transmission->confirmable)) {
@@ -20,6 +21,7 @@ static struct delivery *end_transmission(struct peer *peer, uint16_t id, bool co
     }
     struct delivery *delivery = transmission->delivery;
     coax_transmission_free(transmission);
+    coax_peer_send_queued(peer);
     return delivery;
 }
 
@@ -31,7 +33,6 @@ static void receive_ack(struct peer *peer, const struct coax_message *message) {
     } else if (delivery != NULL) {
         delivery->acknowledged(delivery);
     }
-    coax_peer_send_queued(peer);
 }
 
 static void receive_reset(struct peer *peer, const struct coax_message *message) {
@@ -41,7 +42,6 @@ static void receive_reset(struct peer *peer, const struct coax_message *message)
             COAX_E_RESET, -1, "The peer rejected the message with a Reset: it lacks the context to process it"};
         delivery->failed(delivery, &error);
     }
-    coax_peer_send_queued(peer);
 }
 
 static void receive_request(struct peer *peer, const struct coax_message *message) {

@@ -94,10 +94,10 @@ static void fire_transmission(struct timer *timer, coax_instant now) {
     struct delivery *delivery = transmission->delivery;
     coax_remote_ref(&peer->remote);
     coax_transmission_free(transmission);
+    coax_peer_send_queued(peer);
     if (delivery != NULL) {
         delivery->failed(delivery, &error);
     }
-    coax_peer_send_queued(peer);
     coax_remote_unref(&peer->remote);
 }
 

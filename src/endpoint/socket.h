@@ -14,7 +14,7 @@ struct udp_socket {
 
 /* Opens and binds a non-blocking socket with PKTINFO and RECVERR. `address` all zero and port 0 is a client's. Where
    the system has no IPv6, the unspecified address becomes that of IPv4. COAX_E_IO with the reason. */
-enum coax_status coax_udp_open(struct udp_socket *socket, const struct address *address, coax_error *error);
+enum coax_status coax_udp_open(struct udp_socket *result, const struct address *address, coax_error *error);
 enum coax_status coax_udp_join(const struct udp_socket *socket, const struct address *group, coax_error *error);
 
 /* Buffers for batches in and out: one for an endpoint, whatever the number of its sockets and peers. */

@@ -22,7 +22,7 @@ struct stack {
 };
 
 /* `config` is checked: COAX_E_INVALID names the setting. `output` sends datagrams and gives random bytes. */
-enum coax_status coax_stack_new(struct stack **stack, const coax_endpoint_config *config,
+enum coax_status coax_stack_new(struct stack **result, const coax_endpoint_config *config,
                                 const struct datagram_output *output, coax_instant now, coax_error *error);
 
 /* Fails what is under way, closes every session with close_notify (through `output`), frees. */

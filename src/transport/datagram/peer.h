@@ -66,7 +66,7 @@ struct message_key {
 
 /* peer.c */
 struct peer *coax_peer_find(struct datagram_layer *layer, const struct path *path);
-enum coax_status coax_peer_new(struct datagram_layer *layer, const struct path *path, bool secure, struct peer **peer,
+enum coax_status coax_peer_new(struct datagram_layer *layer, const struct path *path, bool secure, struct peer **result,
                                coax_error *error);
 enum coax_status coax_peer_insert(struct peer *peer);
 /* Puts the peer into its idle list if nothing is under way, else takes it out; an idle one becomes the youngest. */

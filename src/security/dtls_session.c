@@ -9,6 +9,7 @@
 enum {
     TURNS_MAXIMUM = 64, /* of GnuTLS for one datagram: a record takes one or two */
     LAST_FLIGHT_MAXIMUM = 256,
+    RECORD_MAXIMUM = 16 * 1024,
     DOUBT_MS = 2000,                   /* how long a client may correct a Finished that did not verify */
     GNUTLS_OWN_DEADLINE_MS = 60 * 1000 /* behind ours, so that ours is the one that ends a handshake */
 };
@@ -249,31 +250,26 @@ static void end_broken(struct dtls_session *session, int code) {
     end(session, &error);
 }
 
-static void take_message(struct dtls_session *session, gnutls_packet_t packet) {
-    gnutls_datum_t data;
-    gnutls_packet_get(packet, &data, NULL);
-    if (data.size > 0 && data.size <= session->context->settings.maximum_plaintext) {
-        session->events.message(session->user, data.data, data.size);
-    }
-    gnutls_packet_deinit(packet);
-}
-
 /* What GnuTLS sends by itself here is the last flight once more, for a client that repeats its own. */
-static ssize_t receive_packet(struct dtls_session *session, gnutls_packet_t *packet) {
+static ssize_t receive_record(struct dtls_session *session, uint8_t *data, size_t capacity) {
     uint8_t flight[LAST_FLIGHT_MAXIMUM];
     struct dtls_output output = {0, sizeof flight, flight};
     session->output = &output;
-    ssize_t code = gnutls_record_recv_packet(session->tls, packet);
+    ssize_t code = gnutls_record_recv(session->tls, data, capacity);
     flush(session);
     session->output = NULL;
     return code;
 }
 
 static void step_records(struct dtls_session *session) {
-    gnutls_packet_t packet = NULL;
-    ssize_t code = receive_packet(session, &packet);
+    /* Room for the largest record: a smaller buffer would get it in pieces. gnutls_record_recv_packet would save the
+       copy, but loses memory for every ClientHello of a renegotiation (GnuTLS 3.7.9). */
+    uint8_t data[RECORD_MAXIMUM];
+    ssize_t code = receive_record(session, data, sizeof data);
     if (code > 0) {
-        take_message(session, packet);
+        if ((size_t)code <= session->context->settings.maximum_plaintext) {
+            session->events.message(session->user, data, (size_t)code);
+        }
     } else if (code == 0 || code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
         end_by_peer(session, (int)code);
     } else if (code == GNUTLS_E_REHANDSHAKE) {

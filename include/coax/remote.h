@@ -15,7 +15,8 @@ extern "C" {
 
 typedef struct coax_remote coax_remote;
 
-/* Keeps a remote beyond the callback that showed it. Returns its argument. Each ref needs one unref, before coax_endpoint_free. */
+/* Keeps a remote beyond the callback that showed it. Returns its argument. Each ref needs one unref, before
+ * coax_endpoint_free. */
 COAX_API coax_remote *coax_remote_ref(coax_remote *remote);
 COAX_API void coax_remote_unref(coax_remote *remote);
 

@@ -73,7 +73,8 @@ COAX_API enum coax_status coax_exchange_add_option_uint(coax_exchange *exchange,
 COAX_API enum coax_status coax_respond(coax_exchange *exchange, uint8_t code, int format, const void *payload,
                                        size_t size);
 
-/* Answers with text/plain (an error: with a diagnostic payload, RFC 7252 section 5.5.2), formatted as printf does; at most 1024 bytes. */
+/* Answers with text/plain (an error: with a diagnostic payload, RFC 7252 section 5.5.2), formatted as printf does; at
+ * most 1024 bytes. */
 COAX_API enum coax_status coax_respond_text(coax_exchange *exchange, uint8_t code, const char *format, ...)
     COAX_PRINTF(3, 4);
 

@@ -1,7 +1,7 @@
 #include "stack/stack.h"
 
 #include "base/error.h"
-#include "stack/serve.h"
+#include "stack/dispatch.h"
 #include <stdlib.h>
 
 static enum coax_status check_range(const char *name, uint32_t value, uint32_t minimum, uint32_t maximum,

@@ -1,6 +1,6 @@
 /* From an exchange to its handler. */
-#ifndef COAX_STACK_SERVE_H
-#define COAX_STACK_SERVE_H
+#ifndef COAX_STACK_DISPATCH_H
+#define COAX_STACK_DISPATCH_H
 
 #include "request/request_layer.h"
 

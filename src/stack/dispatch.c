@@ -1,4 +1,4 @@
-#include "stack/serve.h"
+#include "stack/dispatch.h"
 
 #include "stack/stack.h"
 

@@ -16,7 +16,7 @@ enum delivery_stage {
 /* One message on its way, embedded in its sender. After `failed`, after a cancel, and after the remote was lost the
    transport has forgotten it. */
 struct delivery {
-    /* The peer acknowledged it without an answer in the same message. */
+    /* The peer acknowledged it. An answer in the same message is told next. */
     void (*acknowledged)(struct delivery *delivery);
     /* The peer rejected it with a Reset, or never acknowledged it. At most once. */
     void (*failed)(struct delivery *delivery, const coax_error *error);

@@ -25,13 +25,16 @@ static struct delivery *end_transmission(struct peer *peer, uint16_t id, bool co
     return delivery;
 }
 
+/* A response in the acknowledgement may be nobody's, by its token: the message is acknowledged all the same, and its
+   sender must not wait for that any longer. */
 static void receive_ack(struct peer *peer, const struct coax_message *message) {
     struct delivery *delivery = end_transmission(peer, message->id, true);
+    if (delivery != NULL) {
+        delivery->acknowledged(delivery);
+    }
     if (message->code != COAX_EMPTY) {
         const struct transport_events *events = &peer->layer->events;
         (void)events->response(events->user, &peer->remote, message);
-    } else if (delivery != NULL) {
-        delivery->acknowledged(delivery);
     }
 }
 

@@ -134,10 +134,8 @@ void coax_datagram_unreachable(struct datagram_layer *layer, const struct path *
         return;
     }
     coax_remote_ref(&peer->remote);
+    coax_peer_forget_messages(peer); /* first: what the callbacks send anew stays */
     layer->events.lost(layer->events.user, &peer->remote, error);
-    if (!peer->remote.is_gone) {
-        coax_peer_forget_messages(peer);
-    }
     coax_remote_unref(&peer->remote);
 }
 

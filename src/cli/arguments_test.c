@@ -94,7 +94,8 @@ static void no_words_are_fine(void **state) {
     (void)state;
     assert_true(read_words(NULL, NULL));
     assert_int_equal(others.count, 0);
-    assert_true(arguments_read(table, TABLE_SIZE, &settings, &others, "coax", 0, NULL));
+    char *none[] = {NULL};
+    assert_true(arguments_read(table, TABLE_SIZE, &settings, &others, "coax", 0, none));
 }
 
 static void an_unknown_option_is_named_with_the_nearest_one(void **state) {

@@ -159,21 +159,20 @@ static bool is_same_hello(const struct peer *peer, const uint8_t *data, size_t s
            && memcmp(peer->hello_random, data + HELLO_RANDOM_OFFSET, sizeof peer->hello_random) == 0;
 }
 
-/* Begins a server session from a verified ClientHello; beside `predecessor` if the address has an established session.
- */
-static void accept_hello(struct datagram_layer *layer, const struct path *path, struct peer *predecessor,
-                         const uint8_t *data, size_t size) {
+/* Begins a server session from a verified ClientHello; beside the one that the address has, if it is established. */
+static void accept_hello(struct datagram_layer *layer, const struct path *path, const uint8_t *data, size_t size) {
     drop_oldest_handshake(layer);
     struct peer *peer;
     if (coax_peer_new(layer, path, true, &peer, NULL) != COAX_OK) {
         return;
     }
+    struct peer *predecessor = coax_peer_find(layer, path); /* only now: it may have been dropped to make room */
     remember_hello(peer, data, size);
     list_append(&layer->handshakes, &peer->handshake);
     layer->handshake_count++;
     coax_remote_ref(&peer->remote);
     enum coax_status status = COAX_OK;
-    if (predecessor != NULL && !predecessor->remote.is_gone) {
+    if (predecessor != NULL) {
         peer->predecessor = predecessor;
         predecessor->successor = peer;
     } else {
@@ -215,13 +214,9 @@ static void receive_hello(struct datagram_layer *layer, const struct path *path,
         /* The address is the client's (the cookie says so) and it has begun anew. */
         coax_error error;
         coax_fail(&error, COAX_E_HANDSHAKE, "The peer began another handshake");
-        bool was_first = handshaking == peer;
         coax_peer_end(handshaking, &error);
-        if (was_first) {
-            peer = NULL;
-        }
     }
-    accept_hello(layer, path, peer, data, size);
+    accept_hello(layer, path, data, size);
 }
 
 void coax_dtls_link_receive(struct datagram_layer *layer, const struct path *path, bool listening, const uint8_t *data,

@@ -38,7 +38,8 @@ struct transport {
 
     enum delivery_stage (*stage)(const struct delivery *delivery);
 
-    /* Answers a request, once. `response` has code, token, options and payload. */
+    /* Answers a request, once. `response` has code, token, options and payload. After COAX_E_TOO_LARGE nothing was
+       sent, and the request wants another answer; whatever else comes back, it is over. */
     enum coax_status (*respond)(struct coax_remote *remote, struct incoming *incoming,
                                 const struct coax_message *response);
 

@@ -13,21 +13,33 @@ static void free_exchange(struct coax_exchange *exchange) {
     coax_remote_unref(remote);
 }
 
+static int no_response_of(const struct coax_message *message) {
+    uint64_t value = coax_message_option_uint(message, COAX_OPTION_NO_RESPONSE, UINT64_MAX);
+    return value > UINT8_MAX ? -1 : (int)value;
+}
+
+/* RFC 7967 section 2.1: the bit of the response's class. Without the option, errors are not sent in answer to a
+ * multicast (RFC 7252 section 8.2). */
+static bool is_suppressed(const struct coax_remote *remote, int no_response, uint8_t code) {
+    unsigned class = coax_code_class(code);
+    if (no_response < 0) {
+        return coax_address_is_multicast(&remote->local) && class != 2;
+    }
+    return class > 0 && ((unsigned)no_response >> (class - 1) & 1U) != 0;
+}
+
 /* More requests wait for answers than the settings allow: 5.03, to be tried again soon (RFC 7252 section 5.9.3.4). */
 static void refuse(struct coax_remote *remote, const struct coax_message *request, struct incoming *incoming) {
+    if (is_suppressed(remote, no_response_of(request), COAX_SERVICE_UNAVAILABLE)) {
+        remote->transport->decline(remote, incoming);
+        return;
+    }
     uint8_t options[8];
     struct option_writer writer = option_writer_on(options, sizeof options);
     (void)coax_option_write_uint(&writer, COAX_OPTION_MAX_AGE, OVERLOAD_MAX_AGE_S);
     struct coax_message response = {
         .code = COAX_SERVICE_UNAVAILABLE, .token = request->token, .options = option_writer_bytes(&writer)};
-    if (remote->transport->respond(remote, incoming, &response) != COAX_OK) {
-        remote->transport->decline(remote, incoming);
-    }
-}
-
-static int no_response_of(const struct coax_message *message) {
-    uint64_t value = coax_message_option_uint(message, COAX_OPTION_NO_RESPONSE, UINT64_MAX);
-    return value > UINT8_MAX ? -1 : (int)value;
+    (void)remote->transport->respond(remote, incoming, &response);
 }
 
 void coax_request_layer_request(void *user, struct coax_remote *remote, const struct coax_message *message,
@@ -81,40 +93,42 @@ coax_exchange *coax_exchange_defer(coax_exchange *exchange) {
     return exchange;
 }
 
-/* RFC 7967 section 2.1: the bit of the response's class. Without the option, errors are not sent in answer to a
- * multicast (RFC 7252 section 8.2). */
-static bool is_suppressed(struct coax_exchange *exchange, uint8_t code) {
+/* The handler's own No-Response goes before the request's, and is not sent itself. */
+static void take_no_response(struct coax_exchange *exchange) {
     struct coax_message own = {.options = option_writer_bytes(&exchange->options)};
     int by_handler = no_response_of(&own);
     coax_option_erase(&exchange->options, COAX_OPTION_NO_RESPONSE);
-    int value = by_handler >= 0 ? by_handler : exchange->no_response;
-    unsigned class = coax_code_class(code);
-    if (value < 0) {
-        return coax_address_is_multicast(&exchange->remote->local) && class != 2;
-    }
-    return class > 0 && ((unsigned)value >> (class - 1) & 1U) != 0;
+    exchange->no_response = by_handler >= 0 ? by_handler : exchange->no_response;
 }
 
-static enum coax_status send_response(struct coax_exchange *exchange, uint8_t code, int format, struct bytes payload) {
+static enum coax_status send_or_decline(struct coax_exchange *exchange, uint8_t code, struct bytes options,
+                                        struct bytes payload) {
     struct coax_remote *remote = exchange->remote;
-    if (format != COAX_NO_FORMAT) {
-        enum coax_status status =
-            coax_option_write_uint(&exchange->options, COAX_OPTION_CONTENT_FORMAT, (uint64_t)format);
-        if (status != COAX_OK) {
-            return status;
-        }
+    if (is_suppressed(remote, exchange->no_response, code)) {
+        remote->transport->decline(remote, exchange->incoming);
+        return COAX_OK;
     }
     struct coax_message response = {
         .code = code,
         .token = bytes_of(exchange->token, exchange->token_size),
-        .options = option_writer_bytes(&exchange->options),
+        .options = options,
         .payload = payload,
     };
-    enum coax_status status = remote->transport->respond(remote, exchange->incoming, &response);
-    if (status == COAX_E_TOO_LARGE) {
-        response.code = COAX_INTERNAL_SERVER_ERROR;
-        response.options = response.payload = (struct bytes){NULL, 0};
-        (void)remote->transport->respond(remote, exchange->incoming, &response);
+    return remote->transport->respond(remote, exchange->incoming, &response);
+}
+
+static enum coax_status send_response(struct coax_exchange *exchange, uint8_t code, int format, struct bytes payload) {
+    enum coax_status status = COAX_OK;
+    take_no_response(exchange);
+    if (format != COAX_NO_FORMAT) {
+        status = coax_option_write_uint(&exchange->options, COAX_OPTION_CONTENT_FORMAT, (uint64_t)format);
+    }
+    if (status == COAX_OK) {
+        status = send_or_decline(exchange, code, option_writer_bytes(&exchange->options), payload);
+    }
+    if (status == COAX_E_TOO_LARGE) { /* of the options, or of the whole */
+        const struct bytes nothing = {NULL, 0};
+        (void)send_or_decline(exchange, COAX_INTERNAL_SERVER_ERROR, nothing, nothing);
     }
     return status;
 }
@@ -127,8 +141,6 @@ enum coax_status coax_respond(coax_exchange *exchange, uint8_t code, int format,
     enum coax_status status = COAX_OK;
     if (exchange->incoming == NULL) {
         status = COAX_E_DROPPED;
-    } else if (is_suppressed(exchange, code)) {
-        exchange->remote->transport->decline(exchange->remote, exchange->incoming);
     } else {
         status = send_response(exchange, code, format, bytes_of(payload, size));
     }

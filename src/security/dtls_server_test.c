@@ -47,7 +47,7 @@ static void start_with_all_kinds(struct pair *pair) {
     set_x509(pair, PAIR_SERVER, "coaps://first.example/*", &first, true);
 }
 
-static void connect(struct pair *pair, const char *host) {
+static void shake_hands(struct pair *pair, const char *host) {
     assert_int_equal(pair_connect(pair, host, NULL), COAX_OK);
     assert_true(pair_run(pair, 5000));
 }
@@ -71,7 +71,7 @@ static void serves_all_kinds_from_one_store(void **state) {
         } else {
             set_x509(&pair, PAIR_CLIENT, "coaps://*", &client_certificate, true);
         }
-        connect(&pair, "first.example");
+        shake_hands(&pair, "first.example");
         assert_true(pair_is_up(&pair));
         static const char *const names[] = {"coaps://server/*", "coaps://rpk/*", "coaps://first.example/*"};
         assert_string_equal(peer_of_server(&pair), names[kind]);
@@ -87,7 +87,7 @@ static void offers_no_kind_that_the_store_does_not_hold(void **state) {
     pair_start(&pair);
     pair_set_psk(&pair, PAIR_CLIENT, "me", "secretPSK");
     set_x509(&pair, PAIR_SERVER, ":server", &first, false);
-    connect(&pair, "first.example");
+    shake_hands(&pair, "first.example");
     assert_int_equal(pair.sides[PAIR_CLIENT].error.status, COAX_E_TLS_ALERT);
     assert_int_equal(pair.sides[PAIR_CLIENT].error.alert, 40);
     pair_end(&pair);
@@ -101,7 +101,7 @@ static void refuses_an_unknown_identity_by_its_alert(void **state) {
     pair_start(&pair);
     pair_set_psk(&pair, PAIR_CLIENT, "nobody", "secretPSK");
     pair_set_psk(&pair, PAIR_SERVER, "me", "secretPSK");
-    connect(&pair, "server");
+    shake_hands(&pair, "server");
     const struct pair_side *sides = pair.sides;
     assert_int_equal(sides[PAIR_SERVER].error.status, COAX_E_HANDSHAKE);
     assert_non_null(strstr(sides[PAIR_SERVER].error.text, "identity that no entry"));
@@ -129,7 +129,7 @@ static void takes_identities_of_any_bytes_and_the_longest(void **state) {
                                                       identities[i].size, key, sizeof key, NULL),
                              COAX_OK);
         }
-        connect(&pair, "server");
+        shake_hands(&pair, "server");
         assert_true(pair_is_up(&pair));
         pair_end(&pair);
     }
@@ -169,7 +169,7 @@ static void asks_for_certificates_as_its_entries_say(void **state) {
             set_x509(&pair, PAIR_SERVER, ":authorities", NULL, true);
         }
         set_x509(&pair, PAIR_CLIENT, "coaps://*", cases[i].client_shows ? &client_certificate : NULL, true);
-        connect(&pair, "first.example");
+        shake_hands(&pair, "first.example");
         assert_int_equal(pair_is_up(&pair), cases[i].is_up);
         if (cases[i].is_up) {
             assert_string_equal(peer_of_server(&pair), cases[i].peer);
@@ -195,7 +195,7 @@ static void lets_nobody_stay_anonymous_behind_a_raw_public_key(void **state) {
                                           ":+GROUP-SECP256R1:+SIGN-ECDSA-SHA256:+CTYPE-CLI-X509:+CTYPE-SRV-RAWPK",
                                           NULL),
                      0);
-    connect(&pair, "server");
+    shake_hands(&pair, "server");
     assert_int_equal(pair.sides[PAIR_SERVER].established, 0);
     assert_int_equal(pair.sides[PAIR_SERVER].error.status, COAX_E_HANDSHAKE);
     pair_end(&pair);
@@ -212,14 +212,14 @@ static void presents_what_the_server_name_asks_for(void **state) {
     set_x509(&pair, PAIR_SERVER, "coaps://second.example/*", &second, false);
     set_x509(&pair, PAIR_CLIENT, "coaps://*", NULL, true);
     for (unsigned i = 0; i < 6; i++) {
-        connect(&pair, hosts[i % 2]);
+        shake_hands(&pair, hosts[i % 2]);
         assert_int_equal(pair.sides[PAIR_CLIENT].established, i + 1);
         assert_string_equal(coax_dtls_session_server_name(pair.sides[PAIR_SERVER].session), hosts[i % 2]);
         pair_drop(&pair.sides[PAIR_CLIENT]);
         pair_drop(&pair.sides[PAIR_SERVER]);
     }
     /* A name that nobody has gets the first entry, and the client does not like it. */
-    connect(&pair, "third.example");
+    shake_hands(&pair, "third.example");
     assert_int_equal(pair.sides[PAIR_CLIENT].error.status, COAX_E_HOST_NAME);
     pair_end(&pair);
 }
@@ -230,7 +230,7 @@ static void uses_changed_credentials_for_the_next_handshake(void **state) {
     pair_start(&pair);
     pair_set_psk(&pair, PAIR_CLIENT, "me", "secretPSK");
     pair_set_psk(&pair, PAIR_SERVER, "me", "secretPSK");
-    connect(&pair, "server");
+    shake_hands(&pair, "server");
     assert_true(pair_is_up(&pair));
     assert_int_equal(coax_credentials_remove(pair.sides[PAIR_SERVER].credentials, "coaps://server/*", NULL), COAX_OK);
     set_x509(&pair, PAIR_SERVER, ":server", &first, false);
@@ -240,7 +240,7 @@ static void uses_changed_credentials_for_the_next_handshake(void **state) {
     assert_int_equal(pair.sides[PAIR_SERVER].messages, 1);
     pair_drop(&pair.sides[PAIR_CLIENT]);
     pair_drop(&pair.sides[PAIR_SERVER]);
-    connect(&pair, "server");
+    shake_hands(&pair, "server");
     assert_int_equal(pair.sides[PAIR_CLIENT].error.alert, 40);
     pair_end(&pair);
 }

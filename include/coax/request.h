@@ -42,15 +42,15 @@ COAX_API enum coax_status coax_request_add_option(coax_request *request, uint16_
                                                   size_t size);
 COAX_API enum coax_status coax_request_add_option_uint(coax_request *request, uint16_t number, uint64_t value);
 
-/* Sends it as non-confirmable (RFC 7252 section 4.3) instead of confirmable. */
+/* Sends it as non-confirmable (RFC 7252 section 4.3) instead of confirmable. Without effect once sent. */
 COAX_API void coax_request_set_non_confirmable(coax_request *request, bool non_confirmable);
 
 /* How long to wait for the response in all, name resolution and handshake included. 0 (the default): as long as the
    protocol's own timers (a confirmable request that nobody acknowledges fails after 62 to 93 s; an acknowledged or
-   non-confirmable one after the endpoint's response_timeout_ms). */
+   non-confirmable one after the endpoint's response_timeout_ms). Without effect once sent. */
 COAX_API void coax_request_set_timeout(coax_request *request, uint32_t timeout_ms);
 
-/* Uses this token (0 to 8 bytes) instead of a random one of 8 bytes: for tests. COAX_E_TOO_LARGE. */
+/* Uses this token (0 to 8 bytes) instead of a random one of 8 bytes: for tests. COAX_E_TOO_LARGE, COAX_E_STATE. */
 COAX_API enum coax_status coax_request_set_token(coax_request *request, const void *token, size_t size);
 
 /* Sends. On success the endpoint owns the request and `callback` will be called exactly once (never inside this call);

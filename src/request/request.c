@@ -73,15 +73,23 @@ enum coax_status coax_request_add_option_uint(coax_request *request, uint16_t nu
     return coax_option_write_uint(&request->options, number, value);
 }
 
+/* Once sent, timers and tables go by these settings: too late to change them. */
 void coax_request_set_non_confirmable(coax_request *request, bool non_confirmable) {
-    request->non_confirmable = non_confirmable;
+    if (request->state == REQUEST_NEW) {
+        request->non_confirmable = non_confirmable;
+    }
 }
 
 void coax_request_set_timeout(coax_request *request, uint32_t timeout_ms) {
-    request->timeout_ms = timeout_ms;
+    if (request->state == REQUEST_NEW) {
+        request->timeout_ms = timeout_ms;
+    }
 }
 
 enum coax_status coax_request_set_token(coax_request *request, const void *token, size_t size) {
+    if (request->state != REQUEST_NEW) {
+        return COAX_E_STATE;
+    }
     if (size > sizeof request->token) {
         return COAX_E_TOO_LARGE;
     }
@@ -120,11 +128,11 @@ enum coax_status coax_request_start(struct coax_request *request, coax_response_
         return coax_fail(error, COAX_E_LIMIT, "%u requests are under way already, as many as max_requests allows",
                          (unsigned)layer->request_count);
     }
-    if (request->timeout_ms != 0) {
-        coax_instant deadline = coax_instant_after_ms(layer->now, request->timeout_ms);
-        if (coax_timer_arm(layer->timers, &request->timer, deadline) != COAX_OK) {
-            return coax_fail_memory(error);
-        }
+    /* Armed in any case: so it can be moved later without needing memory. */
+    coax_instant deadline =
+        request->timeout_ms == 0 ? COAX_NEVER : coax_instant_after_ms(layer->now, request->timeout_ms);
+    if (coax_timer_arm(layer->timers, &request->timer, deadline) != COAX_OK) {
+        return coax_fail_memory(error);
     }
     request->callback = callback;
     request->callback_user = user;
@@ -222,6 +230,15 @@ static enum coax_status choose_token(struct coax_request *request, struct coax_r
     return COAX_OK;
 }
 
+/* Nothing is repeated any more: from now on the layer's own time runs, unless the program set one. */
+static void wait_for_response(struct coax_request *request) {
+    struct request_layer *layer = request->layer;
+    if (request->timeout_ms == 0) {
+        (void)coax_timer_arm(layer->timers, &request->timer,
+                             coax_instant_after_ms(layer->now, layer->settings.response_timeout_ms));
+    }
+}
+
 enum coax_status coax_request_submit(struct coax_request *request, struct coax_remote *remote, coax_error *error) {
     struct request_layer *layer = request->layer;
     enum coax_status status = choose_token(request, remote, error);
@@ -243,27 +260,20 @@ enum coax_status coax_request_submit(struct coax_request *request, struct coax_r
         .payload = bytes_of(request->payload, request->payload_size),
     };
     status = remote->transport->send(remote, &message, !request->non_confirmable, &request->delivery, error);
-    if (status == COAX_OK && request->non_confirmable && request->timeout_ms == 0) {
-        status = coax_timer_arm(layer->timers, &request->timer,
-                                coax_instant_after_ms(layer->now, layer->settings.response_timeout_ms));
-        if (status != COAX_OK) {
-            coax_fail_memory(error);
-        }
-    }
     if (status != COAX_OK) {
         detach(request);
+    } else if (request->non_confirmable) {
+        wait_for_response(request);
     }
     return status;
 }
 
 static void request_acknowledged(struct delivery *delivery) {
     struct coax_request *request = COAX_CONTAINER(delivery, struct coax_request, delivery);
-    struct request_layer *layer = request->layer;
     if (request->callback == NULL) {
         complete(request, NULL, NULL);
-    } else if (request->timeout_ms == 0) {
-        (void)coax_timer_arm(layer->timers, &request->timer,
-                             coax_instant_after_ms(layer->now, layer->settings.response_timeout_ms));
+    } else {
+        wait_for_response(request);
     }
 }
 

@@ -134,8 +134,9 @@ class ByIp6(unittest.TestCase):
         secrets = peers.Secrets()
         self.addCleanup(secrets.close)
         with coax.Server(secrets, SECRET, host="[::1]") as server:
-            for scheme, security in (("coap", None), ("coaps", SECRET)):
-                answer = libcoap.Client("openssl").ask("get", server.base(scheme) + "/time", security=security)
+            for client, scheme, security in ((libcoap.Client("openssl"), "coap", None), (aiocoap_end.Client(), "coap", None),
+                                             (aiocoap_end.Client(), "coaps", SECRET)):
+                answer = client.ask("get", server.base(scheme) + "/time", security=security)
                 self.assertEqual("2.05", answer.code)
 
 

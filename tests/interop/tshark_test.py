@@ -48,7 +48,7 @@ class TsharkTest(unittest.TestCase):
 
     def test_nothing_is_left_undissected(self):
         self.assertEqual([], self.read("udp && !coap && !dtls"))
-        self.assertEqual([], self.read(f"udp.port == {self.secure} && data"))
+        self.assertEqual([], self.read(f"udp.port == {self.secure} && data && !coap"))
 
     def check(self, filter_text):
         messages = self.read(filter_text, MESSAGE_FIELDS)

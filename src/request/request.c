@@ -187,7 +187,6 @@ static void complete(struct coax_request *request, const struct coax_message *re
     request->layer->request_count--;
     request->state = REQUEST_DONE;
     if (request->callback != NULL) {
-        request->is_in_callback = true;
         request->callback(request, response, error, request->callback_user);
     }
     free_request(request);
@@ -218,10 +217,11 @@ static uint64_t token_hash(const struct coax_request *request) {
     return coax_hash_table_hash(&request->layer->waiting, request->token, request->token_size);
 }
 
+/* A ping is an Empty message, without a token (RFC 7252 section 4.1): here it has one that no response can bear. */
 static enum coax_status choose_token(struct coax_request *request, struct coax_remote *remote, coax_error *error) {
     struct request_layer *layer = request->layer;
     struct token_key key = {bytes_of(request->token, request->token_size), remote};
-    if (!request->has_token) {
+    if (!request->has_token || request->code == COAX_EMPTY) {
         request->token_size = TOKEN_MAXIMUM;
         layer->random(layer->random_user, request->token, request->token_size);
     } else if (coax_hash_table_find(&layer->waiting, token_hash(request), &key) != NULL) {
@@ -255,7 +255,7 @@ enum coax_status coax_request_submit(struct coax_request *request, struct coax_r
     list_append(&remote->requests, &request->of_remote);
     struct coax_message message = {
         .code = request->code,
-        .token = bytes_of(request->token, request->token_size),
+        .token = bytes_of(request->token, request->code == COAX_EMPTY ? 0 : request->token_size),
         .options = option_writer_bytes(&request->options),
         .payload = bytes_of(request->payload, request->payload_size),
     };

@@ -60,7 +60,7 @@ struct coax_request {
     struct request_layer *layer;
     enum request_state state;
     uint8_t code;
-    bool non_confirmable, has_token, is_in_callback, is_cancelled;
+    bool non_confirmable, has_token;
     uint8_t token_size;
     uint8_t token[TOKEN_MAXIMUM];
     uint32_t timeout_ms;

@@ -15,6 +15,7 @@ struct peer {
     uint16_t next_id;
     uint32_t unconfirmed; /* confirmable messages under way; NSTART bounds them */
     uint32_t queued;
+    uint32_t id_count;         /* message IDs that transmissions hold */
     uint32_t pending_incoming; /* requests that wait for an answer */
     uint32_t reply_count;
     struct list_node queue; /* transmissions that wait for NSTART or the handshake */
@@ -58,10 +59,13 @@ struct incoming {
     bool confirmable, is_acknowledged, is_done, is_multicast;
 };
 
-/* The key of transmissions and replies: 16 bytes without padding. */
+/* Of the 2^16, so that a free one is found soon. */
+enum { PEER_IDS_MAXIMUM = 60000 };
+
+/* The key of transmissions and replies: it is hashed as bytes, so it must have no padding. */
 struct message_key {
     const struct peer *peer;
-    uint64_t id;
+    uintptr_t id;
 };
 
 /* peer.c */

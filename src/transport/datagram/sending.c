@@ -15,7 +15,7 @@ struct transmission *coax_transmission_find(struct peer *peer, uint16_t id) {
 }
 
 uint16_t coax_peer_next_id(struct peer *peer) {
-    /* An ID that is still under way is passed over; the bounds on requests keep most of the 2^16 free. */
+    /* An ID that is still under way is passed over; check_sendable sees to it that not all are. */
     do {
         peer->next_id++;
     } while (coax_transmission_find(peer, peer->next_id) != NULL);
@@ -67,10 +67,16 @@ void coax_transmission_free(struct transmission *transmission) {
         transmission->delivery->carrier = NULL;
     }
     coax_hash_table_remove(&layer->transmissions, &transmission->node);
+    peer->id_count--;
     list_remove(&transmission->link);
     coax_timer_disarm(layer->timers, &transmission->timer);
     coax_packet_drop(&layer->packets, transmission->packet);
     coax_pool_give(&layer->transmission_pool, transmission);
+}
+
+/* With large settings it stays at 49 days. */
+static uint32_t doubled(uint32_t ms) {
+    return ms > UINT32_MAX / 2 ? UINT32_MAX : ms * 2;
 }
 
 static void fire_transmission(struct timer *timer, coax_instant now) {
@@ -79,7 +85,7 @@ static void fire_transmission(struct timer *timer, coax_instant now) {
     struct datagram_layer *layer = peer->layer;
     if (transmission->retransmissions < layer->settings.max_retransmit) {
         transmission->retransmissions++;
-        transmission->timeout_ms *= 2;
+        transmission->timeout_ms = doubled(transmission->timeout_ms);
         coax_instant deadline = coax_instant_after_ms(now, transmission->timeout_ms);
         if (coax_timer_arm(layer->timers, timer, deadline) == COAX_OK) {
             coax_peer_put(peer, transmission->packet->data, transmission->packet->size);
@@ -180,6 +186,7 @@ static enum coax_status new_transmission(struct peer *peer, uint16_t id, struct 
         coax_pool_give(&layer->transmission_pool, transmission);
         return COAX_E_NO_MEMORY;
     }
+    peer->id_count++;
     *result = transmission;
     return COAX_OK;
 }
@@ -194,6 +201,10 @@ static enum coax_status check_sendable(const struct peer *peer, bool confirmable
         return coax_fail(error, COAX_E_INVALID,
                          "A confirmable message cannot go to a multicast address (RFC 7252 section 8.1); send it "
                          "non-confirmable (--non)");
+    }
+    if (peer->id_count >= PEER_IDS_MAXIMUM) {
+        return coax_fail(error, COAX_E_LIMIT, "%u messages to this peer are under way, more would have no message ID",
+                         (unsigned)peer->id_count);
     }
     if (must_wait(peer, confirmable) && peer->queued >= peer->layer->settings.max_queue_per_peer) {
         return coax_fail(error, COAX_E_LIMIT,

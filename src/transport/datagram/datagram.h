@@ -71,8 +71,8 @@ enum coax_status coax_datagram_layer_init(struct datagram_layer *layer, const st
                                           const struct datagram_output *output, const struct transport_events *events,
                                           struct timer_heap *timers);
 
-/* Sends close_notify on every session, frees everything. Remotes that somebody still references live on, gone, until
- * released. */
+/* Sends close_notify on every session, frees everything, the remotes too: references must have been given back before.
+ */
 void coax_datagram_layer_free(struct datagram_layer *layer);
 
 /* Feeds one datagram. `secure` says that the channel carries DTLS; `listening` that it serves. */

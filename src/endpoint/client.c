@@ -140,7 +140,7 @@ static enum coax_status find_remote(struct errand *errand, const struct address 
                                     coax_error *error) {
     coax_endpoint *endpoint = errand->endpoint;
     bool secure = coax_scheme_is_secure(errand->uri.scheme);
-    const char *host = errand->uri.host_is_ip4 || errand->uri.host_is_ip6 ? NULL : errand->uri.host;
+    const char *host = errand->uri.host; /* a literal too: a certificate can hold an address */
     struct path path = {.remote = *address};
     unsigned tried = 0;
     for (uint32_t i = 0; i < endpoint->socket_count && tried < SECURE_CHANNELS_MAXIMUM; i++) {

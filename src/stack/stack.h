@@ -48,8 +48,8 @@ coax_instant coax_stack_deadline(const struct stack *stack);
 void coax_stack_run(struct stack *stack);
 
 /* The remote for a request to `path`: in the clear, or over DTLS with the credentials for `uri` (a full URI in normal
-   form) and `host` (NULL for an IP literal). No new reference. The errors of coax_credentials_for_uri,
-   coax_datagram_remote and coax_datagram_secure_remote. */
+   form) and `host` (a name or an IP literal, for SNI and the check of certificates). No new reference. The errors of
+   coax_credentials_for_uri, coax_datagram_remote and coax_datagram_secure_remote. */
 enum coax_status coax_stack_remote(struct stack *stack, const struct path *path, bool secure, const char *uri,
                                    const char *host, struct coax_remote **remote, coax_error *error);
 

@@ -23,7 +23,8 @@ enum coax_scheme coax_remote_scheme(const coax_remote *remote) {
 static enum coax_status write_hostinfo(const char *host, const struct address *address, uint16_t default_port,
                                        char *out, size_t capacity) {
     char text[COAX_HOST_MAXIMUM + 80];
-    if (host == NULL) {
+    uint8_t ip[16];
+    if (host == NULL || coax_address_parse_ip(host, ip)) {
         coax_address_write(address, default_port, text, sizeof text);
     } else if (address->port == default_port) {
         (void)snprintf(text, sizeof text, "%s", host);

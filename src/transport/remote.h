@@ -15,7 +15,7 @@ struct coax_remote {
     enum coax_scheme scheme;
     struct address address;
     struct address local;          /* all zero where the system chooses it */
-    char *host;                    /* the name that a secure session was made for; NULL: the address speaks */
+    char *host;                    /* the name or IP literal that a secure session was made for; NULL: none was given */
     struct credential *credential; /* what the remote proved (a client: what was used for it); NULL if nothing */
     bool proved;                   /* the credential is the remote's own claim, not this side's choice */
     bool is_gone;                  /* the connection is over: nothing can be sent any more */

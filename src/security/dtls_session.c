@@ -361,7 +361,7 @@ static void feed(struct dtls_session *session, const uint8_t *datagram, size_t s
 
 enum coax_status coax_dtls_session_start(struct dtls_session *session, const uint8_t *datagram, size_t size,
                                          coax_instant now, coax_error *error) {
-    coax_error start_error;
+    coax_error start_error = {.status = COAX_OK};
     session->start_error = &start_error;
     feed(session, datagram, size, now);
     session->start_error = NULL;

@@ -354,47 +354,16 @@ static void can_be_freed_inside_its_callbacks(void **state) {
 
 /* --- hostile bytes --- */
 
-/* Runs a handshake whose datagram number `target` is changed by `change` on its way. */
-struct mutation {
-    unsigned target, position, kind;
-};
-static struct mutation mutation;
-static unsigned passed;
-
-static struct pair_fate mutate(struct pair *pair, int from, const uint8_t *data, size_t size) {
-    if (passed++ != mutation.target) {
-        return (struct pair_fate){1, 0};
-    }
-    uint8_t changed[PAIR_DATAGRAM];
-    memcpy(changed, data, size);
-    size_t changed_size = size;
-    if (mutation.position >= size) {
-        mutation.kind = 99; /* there are no more positions in this datagram */
-    } else if (mutation.kind == 0) {
-        changed_size = mutation.position;
-    } else {
-        changed[mutation.position] ^= mutation.kind == 1 ? 0xff : 0x01;
-    }
-    pair->queue[pair->queued++] = pair_packet_new(from, changed, changed_size, pair->now + COAX_MILLISECOND);
-    return (struct pair_fate){0, 0};
-}
-
 static void no_changed_datagram_breaks_a_handshake_badly(void **state) {
     (void)state;
-    for (mutation.target = 0; mutation.target < 6; mutation.target++) {
-        for (unsigned kind = 0; kind < 3; kind++) {
-            mutation.kind = kind;
-            for (mutation.position = 0; mutation.kind != 99; mutation.position++) {
+    struct pair_mutation mutation;
+    for (unsigned target = 0; target < 6; target++) {
+        for (unsigned kind = 0; kind < PAIR_MUTATIONS; kind++) {
+            mutation = (struct pair_mutation){.target = target, .kind = kind};
+            for (; !mutation.is_over; mutation.position++) {
                 struct pair pair;
                 start_psk(&pair, "secretPSK", "secretPSK");
-                pair.fate = mutate;
-                passed = 0;
-                assert_int_equal(pair_connect(&pair, "server", NULL), COAX_OK);
-                assert_true(pair_run(&pair, 31000));
-                /* Each came to an end: up, or closed with a sentence. */
-                const struct pair_side *client = &pair.sides[PAIR_CLIENT];
-                assert_true(client->established + client->closed >= 1);
-                assert_true(client->closed == 0 || client->error.text[0] != '\0');
+                pair_run_mutated(&pair, &mutation, "server");
                 pair_end(&pair);
             }
         }

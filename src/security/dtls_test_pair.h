@@ -46,6 +46,14 @@ struct pair_fate {
     coax_instant delay;
 };
 
+/* What happens to datagram number `target` of a run: cut at `position`, or the byte there changed in one of two ways.
+   `is_over` when it has no such position. */
+enum { PAIR_MUTATIONS = 3 };
+struct pair_mutation {
+    unsigned target, position, kind;
+    bool is_over;
+};
+
 struct pair {
     struct pair_side sides[2];
     struct address client_address;
@@ -58,6 +66,7 @@ struct pair {
     struct pair_packet *recorded[PAIR_QUEUE]; /* everything that was sent */
     size_t recorded_count;
     bool record;
+    struct pair_mutation *mutation;
 };
 
 static inline uint32_t pair_random(struct pair *pair) {
@@ -268,6 +277,34 @@ static inline bool pair_run(struct pair *pair, uint64_t ms) {
 
 static inline bool pair_is_up(const struct pair *pair) {
     return pair->sides[PAIR_CLIENT].established == 1 && pair->sides[PAIR_SERVER].established == 1;
+}
+
+static inline struct pair_fate pair_mutate(struct pair *pair, int from, const uint8_t *data, size_t size) {
+    struct pair_mutation *mutation = pair->mutation;
+    if (pair->sent[PAIR_CLIENT] + pair->sent[PAIR_SERVER] - 1 != mutation->target) {
+        return (struct pair_fate){1, 0};
+    }
+    uint8_t changed[PAIR_DATAGRAM];
+    memcpy(changed, data, size);
+    mutation->is_over = mutation->position >= size;
+    if (mutation->kind == 0 && !mutation->is_over) {
+        size = mutation->position;
+    } else if (!mutation->is_over) {
+        changed[mutation->position] ^= mutation->kind == 1 ? 0xff : 0x01;
+    }
+    pair->queue[pair->queued++] = pair_packet_new(from, changed, size, pair->now + COAX_MILLISECOND);
+    return (struct pair_fate){0, 0};
+}
+
+/* Whatever is changed, the client comes to an end: up, or closed with a sentence. */
+static inline void pair_run_mutated(struct pair *pair, struct pair_mutation *mutation, const char *host) {
+    pair->fate = pair_mutate;
+    pair->mutation = mutation;
+    assert_int_equal(pair_connect(pair, host, NULL), COAX_OK);
+    assert_true(pair_run(pair, 31000));
+    const struct pair_side *client = &pair->sides[PAIR_CLIENT];
+    assert_true(client->established + client->closed >= 1);
+    assert_true(client->closed == 0 || client->error.text[0] != '\0');
 }
 
 #endif

@@ -186,8 +186,7 @@ static int load_chain(struct chain *chain, const gnutls_datum_t *certificates, u
 static unsigned check_chain(const struct chain *chain, const struct dtls_trust *trust, const char *purpose) {
     gnutls_x509_crt_t certificates[CHAIN_MAXIMUM];
     memcpy(certificates, chain->certificates, chain->count * sizeof certificates[0]);
-    gnutls_typed_vdata_st data = {
-        .type = GNUTLS_DT_KEY_PURPOSE_OID, .data = (unsigned char *)(uintptr_t)purpose, .size = 0};
+    gnutls_typed_vdata_st data = {GNUTLS_DT_KEY_PURPOSE_OID, (unsigned char *)(uintptr_t)purpose, 0};
     unsigned status = 0;
     int code = gnutls_x509_trust_list_verify_crt2(trust->list, certificates, chain->count, &data, 1,
                                                   GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_LOW), &status, NULL);

@@ -236,6 +236,30 @@ static void raw_public_keys_are_compared(void **state) {
     }
 }
 
+/* --- hostile bytes --- */
+
+static void no_changed_datagram_breaks_a_handshake_badly(void **state) {
+    (void)state;
+    enum { STRIDE = 5 }; /* a certificate's bytes are many, and the next ones are much alike */
+    struct pair_mutation mutation;
+    for (unsigned target = 2; target < 6; target++) {
+        for (unsigned kind = 0; kind < PAIR_MUTATIONS; kind++) {
+            mutation = (struct pair_mutation){.target = target, .kind = kind};
+            for (; !mutation.is_over; mutation.position += STRIDE) {
+                struct pair pair;
+                pair_start(&pair);
+                set_x509(&pair, PAIR_SERVER, ":server", &good, &authority);
+                set_x509(&pair, PAIR_CLIENT, "coaps://*", &client_certificate, &authority);
+                pair_run_mutated(&pair, &mutation, "server.example");
+                /* What was changed never passes for the authentic thing. */
+                assert_true(pair.sides[PAIR_SERVER].established == 0
+                            || coax_dtls_session_credential(pair.sides[PAIR_SERVER].session) != NULL);
+                pair_end(&pair);
+            }
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_says_what_is_wrong_with_a_certificate),
@@ -244,6 +268,7 @@ int main(void) {
         cmocka_unit_test(a_server_refuses_a_client_that_nobody_trusts),
         cmocka_unit_test(a_server_refuses_a_certificate_for_servers),
         cmocka_unit_test(raw_public_keys_are_compared),
+        cmocka_unit_test(no_changed_datagram_breaks_a_handshake_badly),
     };
     return cmocka_run_group_tests(tests, make_certificates, free_certificates);
 }

@@ -93,7 +93,4 @@ enum coax_status coax_datagram_secure_remote(struct datagram_layer *layer, const
                                              struct credential *credential, const char *host,
                                              struct coax_remote **remote, coax_error *error);
 
-/* CoAP ping (RFC 7252 section 1.2): `delivery->failed` is called with COAX_E_RESET when the peer is alive. */
-enum coax_status coax_datagram_ping(struct coax_remote *remote, struct delivery *delivery, coax_error *error);
-
 #endif

@@ -252,11 +252,6 @@ enum coax_status coax_transmit_message(struct coax_remote *remote, const struct 
     return COAX_OK;
 }
 
-enum coax_status coax_datagram_ping(struct coax_remote *remote, struct delivery *delivery, coax_error *error) {
-    struct coax_message empty = {.code = COAX_EMPTY};
-    return coax_transmit_message(remote, &empty, true, delivery, error);
-}
-
 void coax_transmission_cancel(struct delivery *delivery) {
     struct transmission *transmission = delivery->carrier;
     if (transmission != NULL) {

@@ -126,10 +126,11 @@ enum coax_status coax_dtls_link_connect(struct peer *peer, struct credential *cr
     peer->remote.credential = coax_credential_ref(credential);
     enum coax_status status =
         coax_dtls_client_new(&peer->session, layer->dtls, credential, host, &link_events, peer, layer->now, error);
-    if (status == COAX_OK) {
-        coax_dtls_link_schedule(peer);
+    if (status != COAX_OK) {
+        return status;
     }
-    return status;
+    coax_dtls_link_schedule(peer);
+    return coax_timer_is_armed(&peer->session_timer) ? COAX_OK : coax_fail_memory(error);
 }
 
 static void feed(struct peer *peer, const uint8_t *data, size_t size) {

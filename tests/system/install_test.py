@@ -86,10 +86,13 @@ class InstallTest(unittest.TestCase):
         self.assertEqual(EXPECTED, self.outcome(program))
         self.assertIn("libcoax.so.0", run("ldd", program, env={**os.environ, "LD_LIBRARY_PATH": self.libraries}))
 
-    def test_static_by_pkg_config(self):
+    def test_static_with_what_it_stands_on(self):
+        """coax.pc names what the static library needs; those are linked as Debian has them, shared."""
         program = os.path.join(self.folder, "b")
-        flags = ["-l:libcoax.a" if flag == "-lcoax" else flag for flag in self.pkg_config("--static", "--cflags", "--libs")]
-        run("cc", self.source, "-o", program, *flags)
+        needed = run("pkg-config", "--print-requires-private", "coax",
+                     env={**os.environ, "PKG_CONFIG_PATH": os.path.dirname(self.one("**/coax.pc"))}).split()
+        libraries = run("pkg-config", "--libs", *needed).split()
+        run("cc", self.source, "-o", program, *self.pkg_config("--cflags"), self.one("**/libcoax.a"), *libraries, "-pthread")
         self.assertEqual(EXPECTED, run(program))
 
     def test_by_find_package(self):
@@ -108,7 +111,7 @@ class InstallTest(unittest.TestCase):
         headers = sorted(glob.glob(os.path.join(include, "coax", "*.h")))
         self.assertEqual(sorted(os.listdir(os.path.join(ROOT, "include", "coax"))), [os.path.basename(name) for name in headers])
         for header in headers:
-            text = f"#include <coax/{os.path.basename(header)}>\n"
+            text = f"#include <coax/{os.path.basename(header)}>\nextern int nothing;\n"
             run("cc", "-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I", include, "-fsyntax-only", "-x", "c", "-",
                 input=text)
             run("c++", "-std=c++17", "-Wall", "-Wextra", "-Werror", "-I", include, "-fsyntax-only", "-x", "c++", "-", input=text)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,18 +60,23 @@ bool host_read_uptime(const char *proc, double *seconds) {
     return read_file(proc, "uptime", text) && is_good(take_number(&at, seconds));
 }
 
+/* " 16096000 kB" */
+static bool take_kilobytes(const char *text, uint64_t *bytes) {
+    char *end;
+    text += strspn(text, " ");
+    errno = 0;
+    unsigned long long kilobytes = strtoull(text, &end, 10);
+    *bytes = (uint64_t)kilobytes * 1024;
+    return *text >= '0' && *text <= '9' && errno == 0 && kilobytes <= UINT64_MAX / 1024 && strncmp(end, " kB", 3) == 0;
+}
+
 /* A line such as "MemTotal:       16096000 kB". */
 static bool find_size(const char *text, const char *name, uint64_t *bytes) {
     size_t size = strlen(name);
     for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
         line += *line == '\n';
         if (strncmp(line, name, size) == 0 && line[size] == ':') {
-            uint64_t kilobytes;
-            char unit[3];
-            bool good = sscanf(line + size + 1, "%" SCNu64 " %2s", &kilobytes, unit) == 2 && strcmp(unit, "kB") == 0
-                        && kilobytes <= UINT64_MAX / 1024;
-            *bytes = good ? kilobytes * 1024 : 0;
-            return good;
+            return take_kilobytes(line + size + 1, bytes);
         }
     }
     return false;

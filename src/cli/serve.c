@@ -86,22 +86,26 @@ static const char *any_address(void) {
     return "[::]";
 }
 
-static int listen_on_defaults(const struct server *server) {
+static int listen_on_default(const struct server *server, bool secure) {
     char uri[SERVE_URI_CAPACITY];
     coax_error error;
-    const char *any = any_address();
-    for (int secure = 0; secure <= (server->settings->credentials.count > 0); secure++) {
-        if (!serve_settings_uri(server->settings, secure != 0, any, uri)) {
-            return complain(EXIT_USAGE, "the address to bind is too long");
-        }
-        enum coax_status status = coax_endpoint_listen(server->endpoint, uri, &error);
-        if (secure != 0 && status == COAX_E_NO_CREDENTIALS) {
-            remark("no coaps: the credentials hold nothing that a server can use");
-        } else if (status != COAX_OK) {
-            return fail(&error);
-        }
+    if (!serve_settings_uri(server->settings, secure, any_address(), uri)) {
+        return complain(EXIT_USAGE, "the address to bind is too long");
     }
-    return EXIT_OK;
+    enum coax_status status = coax_endpoint_listen(server->endpoint, uri, &error);
+    if (secure && status == COAX_E_NO_CREDENTIALS) {
+        remark("no coaps: the credentials hold nothing that a server can use");
+        return EXIT_OK;
+    }
+    return status == COAX_OK ? EXIT_OK : fail(&error);
+}
+
+static int listen_on_defaults(const struct server *server) {
+    int code = listen_on_default(server, false);
+    if (code == EXIT_OK && server->settings->credentials.count > 0) {
+        code = listen_on_default(server, true);
+    }
+    return code;
 }
 
 static int listen_on_uris(const struct server *server) {

@@ -18,7 +18,7 @@ struct dtls_settings {
     uint32_t handshake_timeout_ms;
     uint32_t retransmit_timeout_ms; /* of the first flight; doubles */
     size_t mtu;                     /* of a datagram, 1280 suits IPv6 */
-    size_t maximum_plaintext;       /* the largest message taken from a record */
+    size_t maximum_plaintext;       /* the largest message sent in a record or taken from one; at most 16128 */
 };
 
 /* `credentials` must outlive the context; its changes take effect for handshakes that start later. */
@@ -51,8 +51,10 @@ struct dtls_events {
 bool coax_dtls_credential_usable(const struct credential *credential);
 
 /* Starts a handshake: the ClientHello goes out through `transmit` inside this call. `server_name` is the host name for
-   SNI and for the check of the certificate (NULL or an IP literal: no SNI; a certificate must then hold that IP
-   address). Takes a reference on `credential`. COAX_E_CREDENTIALS_KIND, COAX_E_HANDSHAKE, COAX_E_NO_MEMORY. */
+   SNI and for the check of the certificate; of an IP literal there is no SNI, and the certificate must hold that IP
+   address. With NULL there is nothing to check a certificate against: X509 and TRUST entries then end with
+   COAX_E_HOST_NAME. Takes a reference on `credential`. COAX_E_CREDENTIALS_KIND, COAX_E_CREDENTIALS_SIZE,
+   COAX_E_HANDSHAKE, COAX_E_NO_MEMORY. */
 enum coax_status coax_dtls_client_new(struct dtls_session **session, struct dtls_context *context,
                                       struct credential *credential, const char *server_name,
                                       const struct dtls_events *events, void *user, coax_instant now,
@@ -74,7 +76,10 @@ enum dtls_hello coax_dtls_hello(struct dtls_context *context, const struct addre
                                 size_t size, coax_instant now,
                                 void (*transmit)(void *user, const uint8_t *datagram, size_t size), void *user);
 
-/* Makes a server session from the datagram that coax_dtls_hello verified last, and answers it. */
+/* Makes a server session from the datagram that coax_dtls_hello verified last, and answers it. A client must prove who
+   it is if the server presents a raw public key or an X509 entry with authorities of its own; it may if another entry
+   has authorities; it is not asked if none has. A failure (COAX_E_HANDSHAKE, COAX_E_NO_MEMORY) is returned, `closed` is
+   not called; the alert that goes with it is sent. */
 enum coax_status coax_dtls_server_new(struct dtls_session **session, struct dtls_context *context,
                                       const uint8_t *datagram, size_t size, const struct dtls_events *events,
                                       void *user, coax_instant now, coax_error *error);
@@ -95,8 +100,9 @@ enum dtls_datagram coax_dtls_classify(const uint8_t *datagram, size_t size, uint
 /* Feeds one datagram (one or more records). Records that do not authenticate are dropped without a trace. */
 void coax_dtls_session_receive(struct dtls_session *session, const uint8_t *datagram, size_t size, coax_instant now);
 
-/* Sends application data as one record. COAX_E_STATE before `established`, COAX_E_TOO_LARGE, COAX_E_LIMIT when the
- * sequence numbers of the epoch (2^48) are used up. */
+/* Sends application data as one record, larger than the MTU too, up to `maximum_plaintext`. COAX_E_STATE before
+   `established` or without data, COAX_E_TOO_LARGE, COAX_E_LIMIT when the sequence numbers of the epoch (2^48) are used
+   up, COAX_E_NO_MEMORY. */
 enum coax_status coax_dtls_session_send(struct dtls_session *session, const uint8_t *data, size_t size);
 
 bool coax_dtls_session_is_established(const struct dtls_session *session);

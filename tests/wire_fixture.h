@@ -102,9 +102,8 @@ static inline struct path client_path(uint8_t host) {
 }
 
 static inline struct path server_path(uint8_t host) {
-    return (struct path){.remote = coax_address_ip4(10, 0, 0, host, 40000),
-                         .local = coax_address_ip4(10, 0, 0, 1, 5683),
-                         .channel = 2};
+    return (struct path){
+        .remote = coax_address_ip4(10, 0, 0, host, 40000), .local = coax_address_ip4(10, 0, 0, 1, 5683), .channel = 2};
 }
 
 static inline struct path multicast_path(uint8_t host) {

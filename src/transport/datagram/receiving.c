@@ -48,9 +48,6 @@ static void receive_reset(struct peer *peer, const struct coax_message *message)
 }
 
 static void receive_request(struct peer *peer, const struct coax_message *message) {
-    if (message->type == COAX_CON && came_by_multicast(peer)) {
-        return; /* RFC 7252 section 8.1: multicast requests are non-confirmable */
-    }
     struct incoming *incoming = coax_incoming_find(peer, message->id);
     if (incoming != NULL) {
         coax_incoming_repeat(incoming);
@@ -94,6 +91,9 @@ static void receive_response(struct peer *peer, const struct coax_message *messa
 static void receive_message(struct peer *peer, const struct coax_message *message) {
     bool is_request = coax_code_class(message->code) == 0 && message->code != COAX_EMPTY;
     coax_peer_trace(peer, message, false);
+    if (came_by_multicast(peer) && !(is_request && message->type == COAX_NON)) {
+        return; /* RFC 7252 section 8.1: nothing but non-confirmable requests goes to a group */
+    }
     if (message->type == COAX_RST) {
         if (message->code == COAX_EMPTY) {
             receive_reset(peer, message);

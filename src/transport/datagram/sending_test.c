@@ -234,8 +234,8 @@ static void nstart_bounds_what_is_unconfirmed(void **state) {
         assert_int_equal(fixture_send_get(&fixture, remote, false, 0xee, &other, NULL), COAX_OK);
         assert_int_equal(next_token(&fixture.wire), 0xee);
         remote->transport->cancel(&other.delivery);
-        assert_int_equal(
-            fixture_send_get(&fixture, fixture_remote(&fixture, client_path(8)), true, 0xef, &other, NULL), COAX_OK);
+        assert_int_equal(fixture_send_get(&fixture, fixture_remote(&fixture, client_path(8)), true, 0xef, &other, NULL),
+                         COAX_OK);
         assert_int_equal(next_token(&fixture.wire), 0xef);
         remote->transport->cancel(&other.delivery);
         for (uint8_t i = 0; i < MESSAGES; i++) { /* in order, one for each that ends, however it ends */

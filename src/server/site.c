@@ -126,7 +126,7 @@ static bool next_step(struct bytes path, size_t *position, struct step *step, co
 }
 
 /* Finds or makes the node of a path; NULL on an error, and nothing is left over then. */
-static struct node *grow(coax_site *site, const char *path, coax_error *error) {
+static struct node *node_for(coax_site *site, const char *path, coax_error *error) {
     struct bytes text = bytes_of(path, strlen(path));
     struct node *node = site->root;
     struct step step;
@@ -176,7 +176,7 @@ static char *write_target(const struct node *node, char out[TARGET_MAXIMUM]) {
 
 /* A resource with a node, which does not know of it yet. */
 static coax_resource *make(coax_site *site, const char *path, const coax_resource_config *config, coax_error *error) {
-    struct node *node = grow(site, path, error);
+    struct node *node = node_for(site, path, error);
     if (node == NULL) {
         return NULL;
     }

@@ -138,7 +138,7 @@ static void identities_do_not_share_a_session(void **state) {
     static const char key[] = "fedcba9876543210";
     struct endpoint_pair pair;
     struct answer answer;
-    char entry[96], uri[96];
+    char entry[160], uri[160];
     assert_true(make_pair(&pair, "coaps://127.0.0.1:0"));
     (void)snprintf(entry, sizeof entry, "%s/hello?as=*", pair.uri);
     assert_int_equal(coax_credentials_set_psk(coax_endpoint_credentials(pair.client), entry, "other", 5, key, 16, NULL),

@@ -159,6 +159,53 @@ static void identities_do_not_share_a_session(void **state) {
     free_pair(&pair);
 }
 
+/* Role reversal: the server keeps the remote of who asked, and asks back. */
+struct reversal {
+    coax_endpoint *server;
+    struct answer answer;
+};
+
+static void ask_back(coax_exchange *exchange, const coax_message *request, void *user) {
+    struct reversal *reversal = user;
+    coax_request *question;
+    (void)request;
+    assert_int_equal(coax_request_new_to(&question, reversal->server, coax_exchange_remote(exchange), COAX_GET,
+                                         "/hello?from=server", &reversal->answer.error),
+                     COAX_OK);
+    assert_int_equal(coax_request_send(question, note_answer, &reversal->answer, &reversal->answer.error), COAX_OK);
+    (void)coax_respond(exchange, COAX_CHANGED, COAX_NO_FORMAT, NULL, 0);
+}
+
+static void a_server_asks_its_client(void **state) {
+    (void)state;
+    static const char *const places[] = {"coap://127.0.0.1:0", "coaps://127.0.0.1:0"};
+    static const char *const claims[] = {"hello nobody", "hello coaps://*"};
+    for (size_t i = 0; i < 2; i++) {
+        struct endpoint_pair pair;
+        struct answer answer = {0};
+        char uri[160];
+        coax_request *request;
+        assert_true(make_pair(&pair, places[i]));
+        struct reversal reversal = {pair.server, {0}};
+        coax_resource_config config = COAX_RESOURCE_CONFIG_INIT;
+        config.post = ask_back;
+        config.user = &reversal;
+        assert_non_null(coax_site_add(coax_endpoint_site(pair.server), "register", &config, NULL));
+        config = (coax_resource_config)COAX_RESOURCE_CONFIG_INIT;
+        config.get = serve_hello;
+        assert_non_null(coax_site_add(coax_endpoint_site(pair.client), "hello", &config, NULL));
+        (void)snprintf(uri, sizeof uri, "%s/register", pair.uri);
+        assert_int_equal(coax_request_new(&request, pair.client, COAX_POST, uri, NULL), COAX_OK);
+        assert_int_equal(coax_request_send(request, note_answer, &answer, NULL), COAX_OK);
+        assert_true(drive(&pair, &answer.count));
+        assert_int_equal(answer.code, COAX_CHANGED);
+        assert_true(drive(&pair, &reversal.answer.count));
+        assert_int_equal(reversal.answer.code, COAX_CONTENT);
+        assert_string_equal(reversal.answer.payload, claims[i]);
+        free_pair(&pair);
+    }
+}
+
 struct pong {
     unsigned count;
     enum coax_status status;
@@ -213,6 +260,7 @@ int main(void) {
         cmocka_unit_test(an_unknown_host_is_named),
         cmocka_unit_test(a_timeout_names_what_was_waited_for),
         cmocka_unit_test(identities_do_not_share_a_session),
+        cmocka_unit_test(a_server_asks_its_client),
         cmocka_unit_test(pings_are_answered_by_a_reset),
         cmocka_unit_test(what_is_pending_fails_when_the_endpoint_is_freed),
     };

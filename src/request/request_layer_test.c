@@ -200,6 +200,40 @@ static void callbacks_of_a_lost_remote_may_do_anything(void **state) {
     stack_fixture_stop(&fixture);
 }
 
+static unsigned rounds;
+
+/* Asks again and again, as a program that does not give up. */
+static void ask_for_ever(coax_request *request, const coax_message *response, const coax_error *error, void *user) {
+    struct stack_fixture *fixture = user;
+    (void)response;
+    rounds++;
+    if (error->status == COAX_E_REFUSED) { /* not when the endpoint ends */
+        struct coax_request *again = coax_request_create(&fixture->stack->requests, COAX_GET, "/t");
+        assert_int_equal(coax_request_start(again, ask_for_ever, user, NULL), COAX_OK);
+        assert_int_equal(coax_request_submit(again, coax_request_remote(request), NULL), COAX_OK);
+    }
+}
+
+static void asking_again_inside_the_error_is_no_endless_loop(void **state) {
+    (void)state;
+    struct stack_fixture fixture;
+    struct path path = client_path(9);
+    stack_fixture_start(&fixture, NULL);
+    rounds = 0;
+    for (int i = 0; i < 2; i++) {
+        struct coax_request *request = coax_request_create(&fixture.stack->requests, COAX_GET, "/t");
+        assert_int_equal(coax_request_start(request, ask_for_ever, &fixture, NULL), COAX_OK);
+        assert_int_equal(coax_request_submit(request, stack_fixture_remote(&fixture, path), NULL), COAX_OK);
+    }
+    for (unsigned round = 1; round <= 3; round++) {
+        coax_stack_unreachable(fixture.stack, &path, &refused);
+        assert_int_equal(rounds, 2 * round);
+        assert_int_equal(fixture.stack->requests.request_count, 2);
+    }
+    stack_fixture_stop(&fixture);
+    assert_int_equal(rounds, 8);
+}
+
 static void try_again_while_shutting_down(struct asked *asked) {
     struct asked *again = asked->then_user;
     (void)asked_make(asked->fixture, again);
@@ -312,6 +346,7 @@ int main(void) {
         cmocka_unit_test(a_refused_queue_leaves_nothing_behind),
         cmocka_unit_test(an_unreachable_remote_fails_all_its_requests),
         cmocka_unit_test(callbacks_of_a_lost_remote_may_do_anything),
+        cmocka_unit_test(asking_again_inside_the_error_is_no_endless_loop),
         cmocka_unit_test(shutting_down_fails_everything),
         cmocka_unit_test(a_member_of_the_group_answers),
         cmocka_unit_test(requests_go_on_past_65536_messages),

@@ -75,7 +75,7 @@ void coax_dtls_link_end(struct peer *peer, bool in_order) {
 
 static bool is_idle_too_long(const struct peer *peer, coax_instant now) {
     uint32_t idle_ms = peer->layer->settings.session_idle_ms;
-    return idle_ms != 0 && list_contains_node(&peer->idle)
+    return idle_ms != 0 && peer->remote.references == 0 && list_contains_node(&peer->idle)
            && now >= coax_instant_after_ms(peer->last_activity, idle_ms);
 }
 

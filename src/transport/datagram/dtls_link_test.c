@@ -188,6 +188,8 @@ static void messages_wait_for_the_handshake(void **state) {
     pass_ms(&world, 100);
     assert_int_equal(world.server.request_count, 2);
     assert_int_equal(client->response_count, 2);
+    assert_null(con.delivery.carrier);
+    assert_non_null(non.delivery.carrier); /* it may be rejected yet */
     struct peer *peer = server_peer(&world, 0);
     assert_string_equal(coax_remote_claim(&peer->remote), ":device");
     assert_int_equal(coax_remote_scheme(&peer->remote), COAX_SCHEME_COAPS);
@@ -331,9 +333,11 @@ static struct wire_datagram begin_handshake(struct world *world, unsigned number
 
 static void a_handshake_that_dies_leaves_the_old_session(void **state) {
     (void)state;
+    struct datagram_settings settings = fixture_settings();
+    settings.max_sessions = 2;
     struct world world;
     struct watched_delivery watched;
-    start(&world, NULL, right_key);
+    start(&world, &settings, right_key);
     expect_answer(&world, 0);
     struct peer *old = server_peer(&world, 0);
     /* another program at the client's address begins, and vanishes */
@@ -350,6 +354,10 @@ static void a_handshake_that_dies_leaves_the_old_session(void **state) {
     assert_int_equal(world.server.layer.handshake_count, 1);
     to_server(&world, 0, &hello); /* a copy is the same handshake */
     assert_int_equal(world.server.layer.peer_count, 2);
+    assert_int_equal(world.server.lost_count, 0);
+    (void)begin_handshake(&world, 2); /* neither of the two makes room */
+    assert_null(server_peer(&world, 2));
+    world.is_cut[2] = true;
     world.server.wire.seen = world.server.wire.sent;
     world.is_cut[1] = true;
     /* the old session serves meanwhile, and after it has been given up */

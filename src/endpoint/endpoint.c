@@ -169,10 +169,11 @@ struct error_target {
     uint32_t channel;
 };
 
-static void report_network_error(void *user, const struct address *remote, int error_number) {
+static void report_network_error(void *user, const struct path *path, int error_number) {
     const struct error_target *target = user;
-    struct path path = {.remote = *remote, .channel = target->channel};
-    report_path_error(target->endpoint, &path, error_number);
+    struct path full = *path;
+    full.channel = target->channel;
+    report_path_error(target->endpoint, &full, error_number);
 }
 
 void coax_endpoint_flush(coax_endpoint *endpoint) {

@@ -88,7 +88,7 @@ static void requests_are_bounded(void **state) {
     struct stack_fixture fixture;
     struct asked asked[MAXIMUM], refused_one;
     stack_fixture_start(&fixture, &config);
-    for (uint8_t i = 0; i < MAXIMUM; i++) {
+    for (int i = 0; i < MAXIMUM; i++) {
         ask(&fixture, &asked[i], stack_fixture_remote(&fixture, client_path((uint8_t)(i + 1))));
     }
     (void)asked_make(&fixture, &refused_one); /* making is not sending */
@@ -244,7 +244,7 @@ static void try_again_while_shutting_down(struct asked *asked) {
 static void shutting_down_fails_everything(void **state) {
     (void)state;
     struct stack_fixture fixture;
-    struct asked sent, queued, unsent, again;
+    struct asked sent, queued, unsent, again = {.callbacks = 0};
     stack_fixture_start(&fixture, NULL);
     struct coax_remote *remote = stack_fixture_remote(&fixture, client_path(9));
     ask(&fixture, &sent, remote);

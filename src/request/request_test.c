@@ -440,6 +440,7 @@ static void pings_end_by_their_resets(void **state) {
         assert_int_equal(asked_send(&asked[i], stack_fixture_remote(&fixture, client_path(i == 2 ? 8 : 9))), COAX_OK);
     }
     const struct wire_datagram *sent[3] = {wire_next(&fixture.wire), wire_next(&fixture.wire), NULL};
+    assert_non_null(sent[0]);
     assert_int_equal(sent[0]->size, 4);
     STACK_RECEIVE(&fixture, client_path(9), "\x50\x45\x00\x01"); /* a response with an empty token is no answer */
     assert_int_equal(asked[0].callbacks + asked[1].callbacks, 0);

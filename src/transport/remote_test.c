@@ -32,7 +32,7 @@ static void writes_uris_in_normal_form(void **state) {
     for (size_t i = 0; i < sizeof uri_cases / sizeof *uri_cases; i++) {
         const struct uri_case *given = &uri_cases[i];
         char host[32] = "", text[64];
-        (void)strcpy(host, given->host == NULL ? "" : given->host);
+        memcpy(host, given->host == NULL ? "" : given->host, given->host == NULL ? 1 : strlen(given->host) + 1);
         struct coax_remote remote = {.scheme = given->scheme,
                                      .address = address_of(given->ip, given->port, 0),
                                      .host = given->host == NULL ? NULL : host};

@@ -1,5 +1,7 @@
+#include "endpoint/endpoint.h"
 #include "endpoint_fixture.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -206,6 +208,54 @@ static void a_server_asks_its_client(void **state) {
     }
 }
 
+static void keep_remote(coax_exchange *exchange, const coax_message *request, void *user) {
+    coax_remote **kept = user;
+    (void)request;
+    *kept = coax_remote_ref(coax_exchange_remote(exchange));
+    (void)coax_respond(exchange, COAX_CONTENT, COAX_NO_FORMAT, NULL, 0);
+}
+
+/* Its sockets vanish without a word, as in a crash. */
+static void lose_sockets(coax_endpoint *endpoint) {
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (uint32_t i = 0; i < endpoint->socket_count; i++) {
+        assert_true(dup2(nothing, endpoint->sockets[i].fd) >= 0);
+    }
+    close(nothing);
+}
+
+/* That its client is gone is told at once to a server that asks it. What the network says is not authenticated: it does
+   not end a session that the client may still have. */
+static void a_server_is_told_that_its_client_is_gone(void **state) {
+    (void)state;
+    static const char *const places[] = {"coap://127.0.0.1:0", "coap://[::]:0", "coaps://127.0.0.1:0"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        struct endpoint_pair pair;
+        struct answer answer = {0};
+        coax_remote *remote = NULL;
+        coax_request *request;
+        char uri[64];
+        assert_true(make_pair(&pair, places[i]));
+        coax_resource_config config = COAX_RESOURCE_CONFIG_INIT;
+        config.get = keep_remote;
+        config.user = &remote;
+        assert_non_null(coax_site_add(coax_endpoint_site(pair.server), "keep", &config, NULL));
+        (void)snprintf(uri, sizeof uri, "coap%s://127.0.0.1%s/keep", i == 2 ? "s" : "", strrchr(pair.uri, ':'));
+        assert_int_equal(coax_request_new(&request, pair.client, COAX_GET, uri, NULL), COAX_OK);
+        assert_int_equal(coax_request_send(request, note_answer, &answer, NULL), COAX_OK);
+        assert_true(drive(&pair, &answer.count));
+        lose_sockets(pair.client);
+        answer = (struct answer){0};
+        assert_int_equal(coax_request_new_to(&request, pair.server, remote, COAX_GET, "/", NULL), COAX_OK);
+        assert_int_equal(coax_request_send(request, note_answer, &answer, NULL), COAX_OK);
+        assert_true(drive(&pair, &answer.count));
+        assert_int_equal(answer.error.status, COAX_E_REFUSED);
+        assert_false(remote->is_gone);
+        coax_remote_unref(remote);
+        free_pair(&pair);
+    }
+}
+
 struct pong {
     unsigned count;
     enum coax_status status;
@@ -261,6 +311,7 @@ int main(void) {
         cmocka_unit_test(a_timeout_names_what_was_waited_for),
         cmocka_unit_test(identities_do_not_share_a_session),
         cmocka_unit_test(a_server_asks_its_client),
+        cmocka_unit_test(a_server_is_told_that_its_client_is_gone),
         cmocka_unit_test(pings_are_answered_by_a_reset),
         cmocka_unit_test(what_is_pending_fails_when_the_endpoint_is_freed),
     };

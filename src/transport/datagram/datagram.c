@@ -129,7 +129,9 @@ void coax_datagram_unreachable(struct datagram_layer *layer, const struct path *
     if (peer == NULL) {
         return;
     }
-    if (peer->session != NULL) {
+    /* Nobody authenticates what the network says: a server's session stays, as its client may have it still. A client
+       makes another one when it asks again. */
+    if (peer->session != NULL && peer->path.local.port == 0) {
         coax_peer_end(peer, error);
         return;
     }

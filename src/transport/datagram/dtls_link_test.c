@@ -317,17 +317,19 @@ static void a_restarted_client_replaces_its_session(void **state) {
     stop(&world);
 }
 
-/* Carries the client's two hellos and the server's cookie over, and no more: the server has begun a handshake. */
-static struct wire_datagram begin_handshake(struct world *world, unsigned number) {
+/* Carries the client's two hellos and the server's cookie over, and no more: the server has begun a handshake. For the
+   server they come from the address of client `seen_as`. */
+static struct wire_datagram begin_handshake(struct world *world, unsigned number, unsigned seen_as) {
     struct datagram_fixture *client = &world->clients[number];
     (void)connect_client(world, number);
+    world->server.wire.seen = world->server.wire.sent;
     struct wire_datagram hello = *wire_next(&client->wire);
-    to_server(world, number, &hello);
+    to_server(world, seen_as, &hello);
     struct wire_datagram verify = *wire_next(&world->server.wire);
     struct path path = path_of_server();
     coax_datagram_receive(&client->layer, &path, true, false, verify.data, verify.size);
     hello = *wire_next(&client->wire);
-    to_server(world, number, &hello);
+    to_server(world, seen_as, &hello);
     return hello;
 }
 
@@ -341,22 +343,13 @@ static void a_handshake_that_dies_leaves_the_old_session(void **state) {
     expect_answer(&world, 0);
     struct peer *old = server_peer(&world, 0);
     /* another program at the client's address begins, and vanishes */
-    struct datagram_fixture *other = &world.clients[1];
-    (void)connect_client(&world, 1);
-    struct wire_datagram hello = *wire_next(&other->wire);
-    to_server(&world, 0, &hello);
-    struct wire_datagram verify = *wire_next(&world.server.wire);
-    struct path path = path_of_server();
-    coax_datagram_receive(&other->layer, &path, true, false, verify.data, verify.size);
-    hello = *wire_next(&other->wire);
-    to_server(&world, 0, &hello);
+    struct wire_datagram hello = begin_handshake(&world, 1, 0);
     assert_non_null(old->successor);
     assert_int_equal(world.server.layer.handshake_count, 1);
     to_server(&world, 0, &hello); /* a copy is the same handshake */
     assert_int_equal(world.server.layer.peer_count, 2);
     assert_int_equal(world.server.lost_count, 0);
-    world.server.wire.seen = world.server.wire.sent;
-    (void)begin_handshake(&world, 2); /* neither of the two makes room */
+    (void)begin_handshake(&world, 2, 2); /* neither of the two makes room */
     assert_null(server_peer(&world, 2));
     world.is_cut[2] = true;
     world.is_cut[1] = true;
@@ -397,7 +390,7 @@ static void late_copies_of_the_hello_are_ignored(void **state) {
     (void)state;
     struct world world;
     start(&world, NULL, right_key);
-    struct wire_datagram hello = begin_handshake(&world, 0);
+    struct wire_datagram hello = begin_handshake(&world, 0, 0);
     expect_answer(&world, 0);
     struct peer *peer = server_peer(&world, 0);
     unsigned sent = world.server.wire.sent;
@@ -415,7 +408,7 @@ static void the_oldest_handshake_makes_room(void **state) {
     struct world world;
     start(&world, &settings, right_key);
     for (unsigned i = 0; i < 4; i++) {
-        (void)begin_handshake(&world, i);
+        (void)begin_handshake(&world, i, i);
         assert_true(world.server.layer.handshake_count <= 2);
         world.server.wire.seen = world.server.wire.sent;
     }
@@ -528,6 +521,25 @@ static void an_unreachable_session_is_gone(void **state) {
     }
 }
 
+/* But nobody authenticates what the network says: a server's session is not ended by it, what waits for it fails. */
+static void an_unreachable_client_keeps_its_session(void **state) {
+    (void)state;
+    static const coax_error refused = {COAX_E_REFUSED, -1, "nobody listens there"};
+    struct world world;
+    struct watched_delivery watched;
+    start(&world, NULL, right_key);
+    expect_answer(&world, 0);
+    struct peer *peer = server_peer(&world, 0);
+    struct path path = path_of_client(0);
+    assert_int_equal(fixture_send_get(&world.server, &peer->remote, true, 1, &watched, NULL), COAX_OK);
+    coax_datagram_unreachable(&world.server.layer, &path, &refused);
+    assert_int_equal(world.server.lost_count, 1);
+    assert_null(watched.delivery.carrier);
+    assert_ptr_equal(server_peer(&world, 0), peer);
+    expect_answer(&world, 0);
+    stop(&world);
+}
+
 static uint8_t noise_byte(struct datagram_fixture *fixture) {
     uint8_t byte;
     wire_random(&fixture->wire, &byte, 1);
@@ -580,7 +592,7 @@ static void freeing_says_goodbye(void **state) {
     start(&world, NULL, right_key);
     expect_answer(&world, 0);
     expect_answer(&world, 1);
-    (void)begin_handshake(&world, 2); /* and one that is not finished */
+    (void)begin_handshake(&world, 2, 2); /* and one that is not finished */
     unsigned sent = world.clients[0].wire.sent;
     stop(&world);
     assert_int_equal(world.clients[0].wire.sent, sent + 1);
@@ -604,6 +616,7 @@ int main(void) {
         cmocka_unit_test(idle_sessions_are_closed_in_order),
         cmocka_unit_test(never_idle_when_the_setting_says_so),
         cmocka_unit_test(an_unreachable_session_is_gone),
+        cmocka_unit_test(an_unreachable_client_keeps_its_session),
         cmocka_unit_test(foreign_datagrams_are_ignored),
         cmocka_unit_test(freeing_says_goodbye),
     };

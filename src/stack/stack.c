@@ -218,3 +218,7 @@ enum coax_status coax_stack_remote(struct stack *stack, const struct path *path,
     coax_credential_unref(credential);
     return status;
 }
+
+bool coax_stack_drop_idle(struct stack *stack, const struct path *path) {
+    return coax_datagram_drop_idle(&stack->datagrams, path);
+}

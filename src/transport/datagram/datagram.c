@@ -189,3 +189,16 @@ enum coax_status coax_datagram_secure_remote(struct datagram_layer *layer, const
     coax_remote_unref(&peer->remote);
     return status;
 }
+
+bool coax_datagram_drop_idle(struct datagram_layer *layer, const struct path *path) {
+    struct peer *peer = coax_peer_find(layer, path);
+    if (peer == NULL) {
+        return false;
+    }
+    coax_peer_touch(peer); /* lists it if it is idle */
+    bool is_idle = list_contains_node(&peer->idle);
+    if (is_idle) {
+        coax_peer_end(peer, NULL);
+    }
+    return is_idle;
+}

@@ -188,6 +188,47 @@ static void a_zone_may_stand_behind_any_address(void **state) {
     free_pair(&pair);
 }
 
+enum { LARGE = 20000 };
+static const uint8_t large[LARGE];
+
+static void serve_large(coax_exchange *exchange, const coax_message *request, void *user) {
+    (void)request;
+    (void)user;
+    (void)coax_respond(exchange, COAX_CONTENT, COAX_NO_FORMAT, large, sizeof large);
+}
+
+/* A record holds less than a datagram may: what does not fit is told, not lost. */
+static void a_message_larger_than_a_record_is_told(void **state) {
+    (void)state;
+    static const char *const places[] = {"coap://127.0.0.1:0", "coaps://127.0.0.1:0"};
+    static const uint8_t codes[] = {COAX_CONTENT, COAX_INTERNAL_SERVER_ERROR};
+    coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
+    coax_resource_config resource = COAX_RESOURCE_CONFIG_INIT;
+    config.max_message_size = 65535;
+    resource.get = serve_large;
+    for (int i = 0; i < 2; i++) {
+        struct endpoint_pair pair;
+        struct answer answer = {0};
+        coax_request *request;
+        coax_error error;
+        assert_true(make_pair_of(&pair, places[i], &config));
+        assert_non_null(coax_site_add(coax_endpoint_site(pair.server), "", &resource, NULL));
+        assert_int_equal(coax_request_new(&request, pair.client, COAX_GET, pair.uri, NULL), COAX_OK);
+        assert_int_equal(coax_request_send(request, note_answer, &answer, NULL), COAX_OK);
+        assert_true(drive(&pair, &answer.count));
+        assert_int_equal(answer.code, codes[i]);
+        assert_int_equal(coax_request_new(&request, pair.client, COAX_POST, pair.uri, NULL), COAX_OK);
+        assert_int_equal(coax_request_set_payload(request, COAX_NO_FORMAT, large, sizeof large), COAX_OK);
+        enum coax_status status = coax_request_send(request, note_answer, &answer, &error);
+        assert_int_equal(status, i == 0 ? COAX_OK : COAX_E_TOO_LARGE);
+        if (i == 1) {
+            assert_non_null(strstr(error.text, "record"));
+            coax_request_cancel(request);
+        }
+        free_pair(&pair);
+    }
+}
+
 /* As often as a program likes, with the same credentials or others: idle sessions make way, and no error is left behind
  * by a call that succeeds. */
 static void credentials_are_loaded_anew_many_times(void **state) {
@@ -434,6 +475,7 @@ int main(void) {
         cmocka_unit_test(a_timeout_names_what_was_waited_for),
         cmocka_unit_test(identities_do_not_share_a_session),
         cmocka_unit_test(a_zone_may_stand_behind_any_address),
+        cmocka_unit_test(a_message_larger_than_a_record_is_told),
         cmocka_unit_test(credentials_are_loaded_anew_many_times),
         cmocka_unit_test(what_was_acknowledged_is_not_sent_elsewhere),
         cmocka_unit_test(a_server_asks_its_client),

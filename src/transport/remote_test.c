@@ -1,6 +1,7 @@
 #include "transport/remote.h"
 
 #include "datagram_fixture.h"
+#include <stdio.h>
 
 static struct address address_of(const char *ip, uint16_t port, uint32_t zone) {
     struct address address = {.port = port, .zone = zone};
@@ -47,6 +48,24 @@ static void writes_uris_in_normal_form(void **state) {
         assert_int_equal(coax_remote_hostinfo(&remote, text, size), COAX_OK);
         assert_string_equal(text, given->hostinfo);
         assert_int_equal(coax_remote_hostinfo(&remote, text, size - 1), COAX_E_TOO_LARGE);
+    }
+}
+
+/* What is written is read as the same zone again, also where its number looks like an escape. */
+static void writes_zones_that_can_be_read(void **state) {
+    (void)state;
+    static const uint32_t zones[] = {1, 2, 25, 251, 4294967295};
+    for (size_t i = 0; i < sizeof zones / sizeof *zones; i++) {
+        struct coax_remote remote = {.scheme = COAX_SCHEME_COAP, .address = address_of("fe80::1", 7, zones[i])};
+        char text[64], expected[64];
+        coax_uri uri;
+        (void)snprintf(expected, sizeof expected, "coap://[fe80::1%%25%u]:7", (unsigned)zones[i]);
+        assert_int_equal(coax_remote_uri(&remote, text, sizeof text), COAX_OK);
+        assert_string_equal(text, expected);
+        assert_int_equal(coax_uri_parse(&uri, text, NULL), COAX_OK);
+        (void)snprintf(expected, sizeof expected, "%u", (unsigned)zones[i]);
+        assert_string_equal(uri.zone, expected);
+        assert_int_equal(uri.port, 7);
     }
 }
 
@@ -154,6 +173,7 @@ static void references_keep_it(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_uris_in_normal_form),
+        cmocka_unit_test(writes_zones_that_can_be_read),
         cmocka_unit_test(writes_this_side_too),
         cmocka_unit_test(knows_multicast_from_either_end),
         cmocka_unit_test(a_claim_is_what_was_proved),

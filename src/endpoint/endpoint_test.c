@@ -78,6 +78,40 @@ static void the_observer_sees_each_message(void **state) {
     free_pair(&pair);
 }
 
+struct nested {
+    coax_endpoint *endpoint;
+    enum coax_status processed, run;
+};
+
+static void run_the_loop_again(coax_exchange *exchange, const coax_message *request, void *user) {
+    struct nested *nested = user;
+    (void)request;
+    nested->processed = coax_endpoint_process(nested->endpoint, NULL);
+    nested->run = coax_endpoint_run(nested->endpoint, NULL);
+    (void)coax_respond_text(exchange, COAX_CONTENT, "done");
+}
+
+/* It would receive into the buffer that the request is a view of. */
+static void the_loop_does_not_run_inside_a_callback(void **state) {
+    (void)state;
+    struct endpoint_pair pair;
+    struct answer answer = {0};
+    assert_true(make_pair(&pair, "coap://127.0.0.1:0"));
+    struct nested nested = {pair.server, COAX_OK, COAX_OK};
+    coax_resource_config config = COAX_RESOURCE_CONFIG_INIT;
+    coax_request *request;
+    config.get = run_the_loop_again;
+    config.user = &nested;
+    assert_non_null(coax_site_add(coax_endpoint_site(pair.server), "", &config, NULL));
+    assert_int_equal(coax_request_new(&request, pair.client, COAX_GET, pair.uri, NULL), COAX_OK);
+    assert_int_equal(coax_request_send(request, note_answer, &answer, NULL), COAX_OK);
+    assert_true(drive(&pair, &answer.count));
+    assert_string_equal(answer.payload, "done");
+    assert_int_equal(nested.processed, COAX_E_STATE);
+    assert_int_equal(nested.run, COAX_E_STATE);
+    free_pair(&pair);
+}
+
 struct lines {
     unsigned infos, warnings;
     char warning[1024];
@@ -169,6 +203,7 @@ int main(void) {
         cmocka_unit_test(nothing_to_do_means_no_deadline),
         cmocka_unit_test(the_loop_is_stopped_from_another_thread),
         cmocka_unit_test(the_observer_sees_each_message),
+        cmocka_unit_test(the_loop_does_not_run_inside_a_callback),
         cmocka_unit_test(the_log_names_failed_handshakes),
         cmocka_unit_test(the_log_names_handshakes_without_a_common_suite),
         cmocka_unit_test(many_requests_at_once),

@@ -32,10 +32,10 @@ class MulticastTest(unittest.TestCase):
         return subprocess.run([*SUDO, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=check, timeout=60)
 
     def inside(self, *words, check=True):
-        return self.command("ip", "netns", "exec", self.space, *words, check=check)
+        return self.command("nsenter", f"--net=/run/netns/{self.space}", *words, check=check)
 
     def start_server(self, *words):
-        self.server = subprocess.Popen([*SUDO, "ip", "netns", "exec", self.space, COAX, "serve", *words],
+        self.server = subprocess.Popen([*SUDO, "nsenter", f"--net=/run/netns/{self.space}", COAX, "serve", *words],
                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.assertEqual(self.server.stdout.readline(), "coap://[::]\n")
 

@@ -186,7 +186,7 @@ static enum coax_status find_remote(struct errand *errand, const struct address 
     coax_endpoint *endpoint = errand->endpoint;
     bool secure = coax_scheme_is_secure(errand->uri.scheme);
     struct path path = {.remote = *address};
-    uint32_t channels[SECURE_CHANNELS_MAXIMUM];
+    uint32_t channels[SECURE_CHANNELS_MAXIMUM] = {0};
     unsigned count = 0;
     for (uint32_t i = 0; i < endpoint->socket_count && count < SECURE_CHANNELS_MAXIMUM; i++) {
         const struct udp_socket *socket = &endpoint->sockets[i];

@@ -14,14 +14,14 @@
 #include <cmocka.h>
 
 /* The name "two.test" has two addresses. */
-int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **list) {
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *req, struct addrinfo **pai) {
     int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
     *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
     if (name == NULL || strcmp(name, "two.test") != 0) {
-        return real(name, service, hints, list);
+        return real(name, service, req, pai);
     }
-    int result = real("127.0.0.1", service, hints, list);
-    return result != 0 ? result : real("127.0.0.2", service, hints, &(*list)->ai_next);
+    int result = real("127.0.0.1", service, req, pai);
+    return result != 0 ? result : real("127.0.0.2", service, req, &(*pai)->ai_next);
 }
 
 static void requests_by_address_and_by_name(void **state) {

@@ -20,7 +20,7 @@ enum { DATAGRAM = 256, CLIENT = 0, SERVER = 1 };
 /* What the system's calls are made to say: the next sendmmsg fails so, errors of the network become this one. */
 static int send_errno, queued_errno;
 
-int sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags) {
+int sendmmsg(int fd, struct mmsghdr *vmessages, unsigned vlen, int flags) {
     int (*real)(int, struct mmsghdr *, unsigned, int);
     *(void **)&real = dlsym(RTLD_NEXT, "sendmmsg");
     if (send_errno != 0) {
@@ -28,15 +28,15 @@ int sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags) {
         send_errno = 0;
         return -1;
     }
-    return real(fd, headers, count, flags);
+    return real(fd, vmessages, vlen, flags);
 }
 
-ssize_t recvmsg(int fd, struct msghdr *header, int flags) {
+ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
     ssize_t (*real)(int, struct msghdr *, int);
     *(void **)&real = dlsym(RTLD_NEXT, "recvmsg");
-    ssize_t size = real(fd, header, flags);
-    for (struct cmsghdr *control = size < 0 ? NULL : CMSG_FIRSTHDR(header); control != NULL && queued_errno != 0;
-         control = CMSG_NXTHDR(header, control)) {
+    ssize_t size = real(fd, message, flags);
+    for (struct cmsghdr *control = size < 0 ? NULL : CMSG_FIRSTHDR(message); control != NULL && queued_errno != 0;
+         control = CMSG_NXTHDR(message, control)) {
         if (control->cmsg_type == (control->cmsg_level == IPPROTO_IP ? IP_RECVERR : IPV6_RECVERR)) {
             struct sock_extended_err error;
             memcpy(&error, CMSG_DATA(control), sizeof error);
@@ -218,11 +218,12 @@ static void a_late_error_is_not_the_next_datagrams(void **state) {
     static const int errors[] = {ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE, EACCES, EPROTO, EINTR};
     struct fixture *fixture = *state;
     struct path path = to_server(fixture, 1);
-    for (uint8_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+    for (unsigned i = 0; i < sizeof errors / sizeof *errors; i++) {
+        uint8_t number = (uint8_t)i;
         send_errno = errors[i];
-        assert_true(coax_batch_add(fixture->batch, &path, &i, 1));
+        assert_true(coax_batch_add(fixture->batch, &path, &number, 1));
         coax_batch_send(fixture->batch, fixture->sockets, note_path_error, fixture);
-        receive_all(fixture, SERVER, i + 1U);
+        receive_all(fixture, SERVER, i + 1);
         assert_int_equal(fixture->first_bytes[i], i);
     }
     assert_int_equal(fixture->errors, 0);

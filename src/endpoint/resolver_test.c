@@ -20,14 +20,14 @@ static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static atomic_uint looked_up;
 static sigset_t mask_of_worker;
 
-int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **list) {
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *req, struct addrinfo **pai) {
     int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
     *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
     pthread_sigmask(SIG_BLOCK, NULL, &mask_of_worker);
     looked_up++;
     pthread_mutex_lock(&gate);
     pthread_mutex_unlock(&gate);
-    return real(name, service, hints, list);
+    return real(name, service, req, pai);
 }
 
 struct fixture {

@@ -1,6 +1,7 @@
 #include "transport/datagram/datagram.h"
 
 #include "base/error.h"
+#include "base/wipe.h"
 #include "message/datagram_format.h"
 #include "transport/datagram/peer.h"
 #include <stdlib.h>
@@ -74,7 +75,7 @@ void coax_datagram_layer_free(struct datagram_layer *layer) {
     coax_pool_free(&layer->transmission_pool);
     coax_pool_free(&layer->reply_pool);
     coax_pool_free(&layer->peer_pool);
-    free(layer->scratch);
+    coax_wipe_free(layer->scratch, layer->scratch_size); /* the last message */
 }
 
 /* What a datagram of an unknown peer deserves: only what can start something makes a peer. */

@@ -286,6 +286,7 @@ static enum coax_status dispatch(struct errand *errand, coax_error *error) {
         return coax_fail(error, COAX_E_RESOLVE, "There is no network interface %s", errand->uri.zone);
     }
     coax_endpoint_settle_zone(&errand->addresses.addresses[0]);
+    coax_endpoint_settle_unspecified(&errand->addresses.addresses[0]);
     errand->addresses.count = 1;
     errand->next_address = 0;
     return try_addresses(errand, error);

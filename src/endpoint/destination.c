@@ -33,3 +33,10 @@ void coax_endpoint_settle_zone(struct address *address) {
         address->zone = 0;
     }
 }
+
+void coax_endpoint_settle_unspecified(struct address *address) {
+    if (coax_address_is_unspecified(address)) {
+        address->ip[15] = 1;                                      /* ::1 */
+        address->ip[12] = coax_address_is_ip4(address) ? 127 : 0; /* 127.0.0.1 */
+    }
+}

@@ -16,4 +16,8 @@ bool coax_endpoint_literal_address(const coax_uri *uri, struct address *address)
  * and answers come from the address without it. */
 void coax_endpoint_settle_zone(struct address *address);
 
+/* Asking 0.0.0.0 or [::], as a listener's URI has it, means this machine: the loopback address, from which the answer
+ * comes. */
+void coax_endpoint_settle_unspecified(struct address *address);
+
 #endif

@@ -66,11 +66,27 @@ static void transports_are_found_by_scheme(void **state) {
     }
 }
 
+static void asking_the_unspecified_address_asks_this_machine(void **state) {
+    (void)state;
+    struct address address = coax_address_ip4(0, 0, 0, 0, 7);
+    const struct address loopback = coax_address_ip4(127, 0, 0, 1, 7), other = coax_address_ip4(192, 0, 2, 1, 7);
+    coax_endpoint_settle_unspecified(&address);
+    assert_true(coax_address_equal(&address, &loopback));
+    address = (struct address){.port = 7};
+    coax_endpoint_settle_unspecified(&address);
+    assert_int_equal(address.ip[15], 1);
+    assert_int_equal(address.ip[12], 0);
+    address = other;
+    coax_endpoint_settle_unspecified(&address);
+    assert_true(coax_address_equal(&address, &other));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_literal_has_an_address),
         cmocka_unit_test(only_scoped_addresses_keep_a_zone),
         cmocka_unit_test(a_name_has_none),
+        cmocka_unit_test(asking_the_unspecified_address_asks_this_machine),
         cmocka_unit_test(transports_are_found_by_scheme),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

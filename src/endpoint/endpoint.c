@@ -66,6 +66,10 @@ static enum coax_status watch(coax_endpoint *endpoint, int fd, uint32_t mark, co
     return COAX_OK;
 }
 
+static void enter(void *user) {
+    coax_endpoint_set_time(user);
+}
+
 enum coax_status coax_endpoint_new(coax_endpoint **result, const coax_endpoint_config *config, coax_error *error) {
     coax_endpoint *endpoint = calloc(1, sizeof *endpoint);
     if (endpoint == NULL) {
@@ -82,6 +86,7 @@ enum coax_status coax_endpoint_new(coax_endpoint **result, const coax_endpoint_c
         status = coax_stack_new(&endpoint->stack, config, &output, read_clock(), error);
     }
     if (status == COAX_OK) {
+        coax_stack_on_entry(endpoint->stack, enter, endpoint);
         size_t size = (size_t)endpoint->stack->config.max_message_size + RECORD_OVERHEAD;
         endpoint->batch = coax_batch_new(size > DATAGRAM_MINIMUM ? size : DATAGRAM_MINIMUM);
         status =

@@ -59,7 +59,7 @@ static void the_wildcard_serves_ip4_and_ip6(void **state) {
     char uri[64];
     assert_true(make_pair(&pair, "coap://[::]:0"));
     const char *port = strrchr(pair.uri, ':');
-    static const char *const hosts[] = {"127.0.0.1", "127.0.0.9", "[::1]", "localhost"};
+    static const char *const hosts[] = {"127.0.0.1", "127.0.0.9", "[::1]", "localhost", "[::]", "0.0.0.0"};
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         (void)snprintf(uri, sizeof uri, "coap://%s%s", hosts[i], port);
         assert_int_equal(ask_hello(&pair, uri, &answer), COAX_OK);

@@ -139,6 +139,9 @@ enum coax_status coax_respond(coax_exchange *exchange, uint8_t code, int format,
     }
     exchange->is_answered = true;
     enum coax_status status = COAX_OK;
+    if (!exchange->is_in_handler) {
+        request_layer_enter(exchange->layer);
+    }
     if (exchange->incoming == NULL) {
         status = COAX_E_DROPPED;
     } else {

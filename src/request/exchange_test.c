@@ -190,6 +190,26 @@ static void a_deferred_answer_in_time_is_piggybacked(void **state) {
     end();
 }
 
+static void enter_late(void *user) {
+    (void)user;
+    now = coax_instant_after_ms(now, 60000); /* so long nothing had happened */
+    coax_stack_set_time(stack, now);
+}
+
+/* The program answers when the loop has slept for long: the retransmission is due from then on. */
+static void a_late_answer_has_the_time_of_its_call(void **state) {
+    (void)state;
+    begin(NULL);
+    coax_stack_on_entry(stack, enter_late, NULL);
+    plan.defers = true;
+    request(server_path(7), COAX_CON, -1);
+    pass_ms(100);
+    (void)wire_expect_message(&wire); /* the empty acknowledgement */
+    assert_int_equal(coax_respond(kept, COAX_CONTENT, COAX_NO_FORMAT, NULL, 0), COAX_OK);
+    assert_true(coax_stack_deadline(stack) >= coax_instant_after_ms(now, 2000));
+    end();
+}
+
 static void too_large_an_answer_becomes_5_00(void **state) {
     (void)state;
     static const char large[3000] = "";
@@ -351,6 +371,7 @@ int main(void) {
         cmocka_unit_test(errors_do_not_answer_a_multicast),
         cmocka_unit_test(a_deferred_answer_comes_separately),
         cmocka_unit_test(a_deferred_answer_in_time_is_piggybacked),
+        cmocka_unit_test(a_late_answer_has_the_time_of_its_call),
         cmocka_unit_test(too_large_an_answer_becomes_5_00),
         cmocka_unit_test(options_have_their_bound),
         cmocka_unit_test(options_without_room_for_the_format),

@@ -208,6 +208,7 @@ void coax_request_cancel(coax_request *request) {
         return; /* inside its callback it is about to be freed anyway */
     }
     if (request->state != REQUEST_NEW) {
+        request_layer_enter(request->layer);
         coax_request_unstart(request);
     }
     free_request(request);

@@ -23,6 +23,10 @@ struct request_layer {
     struct request_settings settings;
     struct timer_heap *timers;
     coax_instant now; /* of the call under way */
+    /* The program comes in by a call that has no time with it (an answer after its handler, a cancel): the owner sets
+       the time. May be NULL. */
+    void (*enter)(void *enter_user);
+    void *enter_user;
     void (*random)(void *random_user, void *out, size_t size);
     void *random_user;
     /* Gives an incoming request to the application. */
@@ -46,6 +50,13 @@ void coax_request_layer_request(void *user, struct coax_remote *remote, const st
                                 struct incoming *incoming);
 bool coax_request_layer_response(void *user, struct coax_remote *remote, const struct coax_message *message);
 void coax_request_layer_lost(void *user, struct coax_remote *remote, const coax_error *error);
+
+/* To be called by what the program may call at any time. */
+static inline void request_layer_enter(struct request_layer *layer) {
+    if (layer->enter != NULL) {
+        layer->enter(layer->enter_user);
+    }
+}
 
 enum { REQUEST_OPTIONS_MAXIMUM = 2048, EXCHANGE_OPTIONS_MAXIMUM = 512 };
 

@@ -203,6 +203,11 @@ void coax_stack_set_time(struct stack *stack, coax_instant now) {
     stack->now = stack->datagrams.now = stack->requests.now = now;
 }
 
+void coax_stack_on_entry(struct stack *stack, void (*enter)(void *user), void *user) {
+    stack->requests.enter = enter;
+    stack->requests.enter_user = user;
+}
+
 void coax_stack_receive(struct stack *stack, const struct path *path, bool secure, bool listening, const uint8_t *data,
                         size_t size) {
     coax_datagram_receive(&stack->datagrams, path, secure, listening, data, size);

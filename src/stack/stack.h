@@ -34,6 +34,10 @@ enum coax_status coax_stack_enable_dtls(struct stack *stack, coax_error *error);
 /* Time passes: to be called with the current time before anything else is, in each turn of the loop. */
 void coax_stack_set_time(struct stack *stack, coax_instant now);
 
+/* `enter` is called when the program comes in by a call without a time (an answer after its handler, a cancel), so that
+   the owner can call coax_stack_set_time. */
+void coax_stack_on_entry(struct stack *stack, void (*enter)(void *user), void *user);
+
 /* One datagram came in. */
 void coax_stack_receive(struct stack *stack, const struct path *path, bool secure, bool listening, const uint8_t *data,
                         size_t size);

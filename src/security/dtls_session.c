@@ -270,6 +270,7 @@ static void step_records(struct dtls_session *session) {
         if ((size_t)code <= session->context->settings.maximum_plaintext) {
             session->events.message(session->user, data, (size_t)code);
         }
+        coax_wipe(data, (size_t)code);
     } else if (code == 0 || code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
         end_by_peer(session, (int)code);
     } else if (code == GNUTLS_E_REHANDSHAKE) {

@@ -1,5 +1,8 @@
 #include "security/dtls_test_pair.h"
 
+static const struct secure_protocol protocol = {.name = "DTLS", .versions = "DTLS 1.2"};
+static struct secure_context context = {.protocol = &protocol};
+
 static struct credential entry_of(enum credential_kind kind) {
     static const uint8_t secret[40] = "a secret that nobody may ever read";
     struct credential credential = {.references = 1, .kind = kind, .source = "my.json:7:2"};
@@ -33,9 +36,9 @@ static void says_what_an_alert_likely_means(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct credential credential = entry_of(cases[i].kind);
-        struct dtls_session session = {.state = DTLS_HANDSHAKING, .credential = &credential};
+        struct secure_session session = {.context = &context, .state = SECURE_HANDSHAKING, .credential = &credential};
         coax_error error;
-        coax_dtls_explain_alert(&session, cases[i].alert, &error);
+        coax_secure_explain_alert(&session, cases[i].alert, &error);
         assert_int_equal(error.status, COAX_E_TLS_ALERT);
         assert_int_equal(error.alert, cases[i].alert);
         if (strstr(error.text, cases[i].text) == NULL) {
@@ -48,28 +51,28 @@ static void says_what_an_alert_likely_means(void **state) {
 static void blames_no_key_once_established(void **state) {
     (void)state;
     struct credential credential = entry_of(CREDENTIAL_PSK);
-    struct dtls_session session = {.state = DTLS_ESTABLISHED, .credential = &credential};
+    struct secure_session session = {.context = &context, .state = SECURE_ESTABLISHED, .credential = &credential};
     coax_error error;
-    coax_dtls_explain_alert(&session, 20, &error);
+    coax_secure_explain_alert(&session, 20, &error);
     assert_string_equal(error.text, "The peer ended the DTLS session with the alert bad_record_mac (20)");
-    coax_dtls_explain_alert(&session, 0, &error);
+    coax_secure_explain_alert(&session, 0, &error);
     assert_int_equal(error.status, COAX_E_CLOSE_NOTIFY);
     assert_int_equal(error.alert, -1);
 }
 
 static void names_entries_with_and_without_a_place(void **state) {
     (void)state;
-    char text[DTLS_ENTRY_TEXT];
+    char text[SECURE_ENTRY_TEXT];
     struct credential credential = entry_of(CREDENTIAL_PSK);
-    assert_string_equal(coax_dtls_entry_text(&credential, text), "entry \"coaps://h/*\" (my.json:7:2)");
+    assert_string_equal(coax_secure_entry_text(&credential, text), "entry \"coaps://h/*\" (my.json:7:2)");
     credential.source = "";
-    assert_string_equal(coax_dtls_entry_text(&credential, text), "entry \"coaps://h/*\"");
+    assert_string_equal(coax_secure_entry_text(&credential, text), "entry \"coaps://h/*\"");
     char long_key[600];
     memset(long_key, 'k', sizeof long_key - 1);
     long_key[sizeof long_key - 1] = '\0';
     credential.key = long_key;
     credential.source = long_key;
-    assert_in_range(strlen(coax_dtls_entry_text(&credential, text)), 100, DTLS_ENTRY_TEXT - 1);
+    assert_in_range(strlen(coax_secure_entry_text(&credential, text)), 100, SECURE_ENTRY_TEXT - 1);
 }
 
 static void tells_failures_apart(void **state) {
@@ -88,11 +91,12 @@ static void tells_failures_apart(void **state) {
         {GNUTLS_E_INTERNAL_ERROR, 80, COAX_E_HANDSHAKE, "The DTLS handshake failed"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct dtls_handshake handshake = {.heard = true};
-        struct dtls_session session = {.state = DTLS_HANDSHAKING, .is_server = true, .handshake = &handshake};
+        struct secure_handshake handshake = {.heard = true};
+        struct secure_session session = {
+            .context = &context, .state = SECURE_HANDSHAKING, .is_server = true, .handshake = &handshake};
         coax_error error;
         int alert;
-        coax_dtls_explain_failure(&session, cases[i].code, &error, &alert);
+        coax_secure_explain_failure(&session, cases[i].code, &error, &alert);
         assert_int_equal(error.status, cases[i].status);
         assert_int_equal(alert, cases[i].alert);
         assert_non_null(strstr(error.text, cases[i].text));

@@ -1,5 +1,5 @@
 /* Every way in which a session can end, as a sentence: what happened, where, what to do. */
-#include "security/dtls_private.h"
+#include "security/secure.h"
 
 #include "base/error.h"
 #include <stdio.h>
@@ -7,16 +7,22 @@
 /* What tinydtls, which many constrained peers use, can take. */
 enum { SMALL_PEER_KEY = 16, SMALL_PEER_IDENTITY = 32 };
 
-enum coax_status coax_dtls_fail_gnutls(coax_error *error, const char *what, int code) {
+enum coax_status coax_secure_fail_gnutls(coax_error *error, const char *what, int code) {
     if (code == GNUTLS_E_MEMORY_ERROR) {
         return coax_fail_memory(error);
     }
     return coax_fail(error, COAX_E_HANDSHAKE, "%s: %s", what, gnutls_strerror(code));
 }
 
-const char *coax_dtls_entry_text(const struct credential *credential, char out[DTLS_ENTRY_TEXT]) {
+enum coax_status coax_secure_fail_set_up(coax_error *error, const struct secure_protocol *protocol, int code) {
+    char what[80];
+    (void)snprintf(what, sizeof what, "%s could not be set up", protocol->name);
+    return coax_secure_fail_gnutls(error, what, code);
+}
+
+const char *coax_secure_entry_text(const struct credential *credential, char out[SECURE_ENTRY_TEXT]) {
     bool has_place = credential->source != NULL && credential->source[0] != '\0';
-    (void)snprintf(out, DTLS_ENTRY_TEXT, "entry \"%.90s\"%s%.100s%s", credential->key, has_place ? " (" : "",
+    (void)snprintf(out, SECURE_ENTRY_TEXT, "entry \"%.90s\"%s%.100s%s", credential->key, has_place ? " (" : "",
                    has_place ? credential->source : "", has_place ? ")" : "");
     return out;
 }
@@ -29,10 +35,15 @@ static const char *kind_text(enum credential_kind kind) {
     return kind <= CREDENTIAL_TRUST ? texts[kind] : "credential";
 }
 
-/* A client that has sent its Finished and got no answer to it. */
-static bool is_key_in_doubt(const struct dtls_session *session) {
+/* A client that has sent its Finished and got no answer to it. In TLS 1.3 the ServerHello that brings keys says that
+   the pre-shared key is right. */
+static bool is_key_in_doubt(const struct secure_session *session) {
     return !session->is_server && session->credential->kind == CREDENTIAL_PSK
-           && coax_dtls_has_keys(session->tls, false);
+           && coax_secure_has_keys(session->tls, false) && gnutls_protocol_get_version(session->tls) != GNUTLS_TLS1_3;
+}
+
+static const char *protocol_name(const struct secure_session *session) {
+    return session->context->protocol->name;
 }
 
 /* --- alerts --- */
@@ -83,49 +94,57 @@ static bool is_too_large_for_small_peers(const struct credential *credential) {
 }
 
 static void explain_refusal(const struct credential *credential, int alert, coax_error *error) {
-    char entry[DTLS_ENTRY_TEXT];
+    char entry[SECURE_ENTRY_TEXT];
     const char *meaning = find_meaning(alert, credential->kind);
-    if (meaning != NULL) {
+    if (alert == GNUTLS_A_NO_APPLICATION_PROTOCOL) {
+        coax_fail_alert(error, COAX_E_TLS_ALERT, alert,
+                        "The peer refused the handshake with the alert %s (%d): it does not speak the protocol that "
+                        "was asked for (ALPN); check the port and the scheme",
+                        coax_alert_name(alert), alert);
+    } else if (meaning != NULL) {
         coax_fail_alert(error, COAX_E_TLS_ALERT, alert,
                         "The peer refused the handshake with the alert %s (%d): the %s of %s %s",
                         coax_alert_name(alert), alert, kind_text(credential->kind),
-                        coax_dtls_entry_text(credential, entry), meaning);
+                        coax_secure_entry_text(credential, entry), meaning);
     } else if (alert == GNUTLS_A_INTERNAL_ERROR && is_too_large_for_small_peers(credential)) {
         coax_fail_alert(error, COAX_E_TLS_ALERT, alert,
                         "The peer refused the handshake with the alert %s (%d): key or identity of %s may be too long "
                         "for it; some peers take only %d and %d bytes",
-                        coax_alert_name(alert), alert, coax_dtls_entry_text(credential, entry), SMALL_PEER_KEY,
+                        coax_alert_name(alert), alert, coax_secure_entry_text(credential, entry), SMALL_PEER_KEY,
                         SMALL_PEER_IDENTITY);
     } else {
         coax_fail_alert(error, COAX_E_TLS_ALERT, alert,
                         "The peer refused the handshake (with %s) with the alert %s (%d); its log may say why",
-                        coax_dtls_entry_text(credential, entry), coax_alert_name(alert), alert);
+                        coax_secure_entry_text(credential, entry), coax_alert_name(alert), alert);
     }
 }
 
 /* Some peers end a handshake that came to nothing without saying why. */
-static void explain_close(const struct dtls_session *session, coax_error *error) {
-    char entry[DTLS_ENTRY_TEXT];
-    if (session->state != DTLS_HANDSHAKING) {
-        coax_fail(error, COAX_E_CLOSE_NOTIFY, "The peer closed the DTLS session; the next request makes a new one");
+static void explain_close(const struct secure_session *session, coax_error *error) {
+    char entry[SECURE_ENTRY_TEXT];
+    if (session->state != SECURE_HANDSHAKING) {
+        coax_fail(error, COAX_E_CLOSE_NOTIFY, "The peer closed the %s session; the next request makes a new one",
+                  protocol_name(session));
     } else if (is_key_in_doubt(session)) {
         coax_fail(error, COAX_E_CLOSE_NOTIFY,
-                  "The peer closed the DTLS session during the handshake: the pre-shared key of %s is likely wrong; "
+                  "The peer closed the %s session during the handshake: the pre-shared key of %s is likely wrong; "
                   "compare it with the peer's",
-                  coax_dtls_entry_text(session->credential, entry));
+                  protocol_name(session), coax_secure_entry_text(session->credential, entry));
     } else {
-        coax_fail(error, COAX_E_CLOSE_NOTIFY, "The peer closed the DTLS session during the handshake");
+        coax_fail(error, COAX_E_CLOSE_NOTIFY, "The peer closed the %s session during the handshake",
+                  protocol_name(session));
     }
 }
 
-void coax_dtls_explain_alert(const struct dtls_session *session, int alert, coax_error *error) {
+void coax_secure_explain_alert(const struct secure_session *session, int alert, coax_error *error) {
     if (alert == GNUTLS_A_CLOSE_NOTIFY) {
         explain_close(session, error);
-    } else if (session->state == DTLS_HANDSHAKING && !session->is_server) {
+    } else if ((session->state == SECURE_HANDSHAKING || session->is_unconfirmed) && !session->is_server) {
         explain_refusal(session->credential, alert, error);
     } else {
-        coax_fail_alert(error, COAX_E_TLS_ALERT, alert, "The peer ended the DTLS %s with the alert %s (%d)",
-                        session->state == DTLS_HANDSHAKING ? "handshake" : "session", coax_alert_name(alert), alert);
+        coax_fail_alert(error, COAX_E_TLS_ALERT, alert, "The peer ended the %s %s with the alert %s (%d)",
+                        protocol_name(session), session->state == SECURE_HANDSHAKING ? "handshake" : "session",
+                        coax_alert_name(alert), alert);
     }
 }
 
@@ -148,11 +167,12 @@ static const struct failure {
     {GNUTLS_E_CERTIFICATE_REQUIRED, GNUTLS_A_HANDSHAKE_FAILURE,
      "the client showed no certificate or public key, and this server asks for one"},
     {GNUTLS_E_CERTIFICATE_ERROR, GNUTLS_A_BAD_CERTIFICATE, "the peer did not prove who it is"},
-    {GNUTLS_E_UNSUPPORTED_VERSION_PACKET, GNUTLS_A_PROTOCOL_VERSION, "the peer does not speak DTLS 1.2"},
+    {GNUTLS_E_NO_APPLICATION_PROTOCOL, GNUTLS_A_NO_APPLICATION_PROTOCOL,
+     "the peer does not speak the protocol that is spoken here (ALPN); check the port and the scheme"},
     {GNUTLS_E_ILLEGAL_SRP_USERNAME, GNUTLS_A_UNKNOWN_PSK_IDENTITY, "the client's identity is longer than 128 bytes"},
 };
 
-static void explain_code(int code, coax_error *error, int *alert) {
+static void explain_code(const struct secure_session *session, int code, coax_error *error, int *alert) {
     int level;
     const char *text = gnutls_strerror(code);
     *alert = gnutls_error_to_alert(code, &level);
@@ -165,18 +185,24 @@ static void explain_code(int code, coax_error *error, int *alert) {
     if (*alert < 0) {
         *alert = GNUTLS_A_INTERNAL_ERROR;
     }
-    coax_fail(error, COAX_E_HANDSHAKE, "The DTLS handshake failed: %s", text);
+    if (code == GNUTLS_E_UNSUPPORTED_VERSION_PACKET) {
+        *alert = GNUTLS_A_PROTOCOL_VERSION;
+        coax_fail(error, COAX_E_HANDSHAKE, "The %s handshake failed: the peer does not speak %s",
+                  protocol_name(session), session->context->protocol->versions);
+    } else {
+        coax_fail(error, COAX_E_HANDSHAKE, "The %s handshake failed: %s", protocol_name(session), text);
+    }
 }
 
-void coax_dtls_explain_failure(const struct dtls_session *session, int code, coax_error *error, int *alert) {
-    const struct dtls_handshake *handshake = session->handshake;
+void coax_secure_explain_failure(const struct secure_session *session, int code, coax_error *error, int *alert) {
+    const struct secure_handshake *handshake = session->handshake;
     *alert = -1;
     if (code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-        coax_dtls_explain_alert(session, (int)gnutls_alert_get(session->tls), error);
+        coax_secure_explain_alert(session, (int)gnutls_alert_get(session->tls), error);
     } else if (handshake->saw_close_notify) {
-        coax_dtls_explain_alert(session, GNUTLS_A_CLOSE_NOTIFY, error);
+        coax_secure_explain_alert(session, GNUTLS_A_CLOSE_NOTIFY, error);
     } else if (code == GNUTLS_E_TIMEDOUT) {
-        coax_dtls_explain_timeout(session, error);
+        coax_secure_explain_timeout(session, error);
     } else if (code == GNUTLS_E_MEMORY_ERROR) {
         coax_fail_memory(error);
         *alert = GNUTLS_A_INTERNAL_ERROR;
@@ -189,45 +215,45 @@ void coax_dtls_explain_failure(const struct dtls_session *session, int code, coa
                   "client-identity");
         *alert = GNUTLS_A_UNKNOWN_PSK_IDENTITY;
     } else {
-        explain_code(code, error, alert);
+        explain_code(session, code, error, alert);
     }
 }
 
-static double seconds(const struct dtls_session *session) {
-    return session->context->settings.handshake_timeout_ms / 1000.0;
+static double seconds(const struct secure_session *session) {
+    return session->context->handshake_timeout_ms / 1000.0;
 }
 
-void coax_dtls_explain_timeout(const struct dtls_session *session, coax_error *error) {
-    char entry[DTLS_ENTRY_TEXT];
+void coax_secure_explain_timeout(const struct secure_session *session, coax_error *error) {
+    char entry[SECURE_ENTRY_TEXT];
     if (session->is_server) {
-        coax_fail(error, COAX_E_HANDSHAKE_TIMEOUT, "The client did not finish the DTLS handshake within %g seconds",
-                  seconds(session));
+        coax_fail(error, COAX_E_HANDSHAKE_TIMEOUT, "The client did not finish the %s handshake within %g seconds",
+                  protocol_name(session), seconds(session));
     } else if (!session->handshake->heard) {
-        coax_fail(
-            error, COAX_E_HANDSHAKE_TIMEOUT,
-            "Nobody answered the DTLS handshake within %g seconds; check host and port, and whether a DTLS server "
-            "runs there",
-            seconds(session));
+        coax_fail(error, COAX_E_HANDSHAKE_TIMEOUT,
+                  "Nobody answered the %s handshake within %g seconds; check host and port, and whether a %s server "
+                  "runs there",
+                  protocol_name(session), seconds(session), protocol_name(session));
     } else if (is_key_in_doubt(session)) {
         coax_fail(error, COAX_E_HANDSHAKE_TIMEOUT,
-                  "The peer began the DTLS handshake and then fell silent for the rest of %g seconds: the pre-shared "
+                  "The peer began the %s handshake and then fell silent for the rest of %g seconds: the pre-shared "
                   "key of %s is likely wrong; compare it with the peer's",
-                  seconds(session), coax_dtls_entry_text(session->credential, entry));
+                  protocol_name(session), seconds(session), coax_secure_entry_text(session->credential, entry));
     } else {
         coax_fail(error, COAX_E_HANDSHAKE_TIMEOUT,
-                  "The peer began the DTLS handshake (with %s), but did not finish it within %g seconds; datagrams are "
-                  "lost, or it does not take these credentials",
-                  coax_dtls_entry_text(session->credential, entry), seconds(session));
+                  "The peer began the %s handshake (with %s), but did not finish it within %g seconds; %s, or it does "
+                  "not take these credentials",
+                  protocol_name(session), coax_secure_entry_text(session->credential, entry), seconds(session),
+                  session->context->protocol->stalling);
     }
 }
 
-void coax_dtls_explain_doubt(const struct dtls_session *session, coax_error *error) {
-    char entry[DTLS_ENTRY_TEXT];
+void coax_secure_explain_doubt(const struct secure_session *session, coax_error *error) {
+    char entry[SECURE_ENTRY_TEXT];
     if (session->credential != NULL && session->credential->kind == CREDENTIAL_PSK) {
         coax_fail(error, COAX_E_HANDSHAKE,
                   "The client has a wrong key: its Finished cannot be read with the pre-shared key of %s; compare it "
                   "with the client's",
-                  coax_dtls_entry_text(session->credential, entry));
+                  coax_secure_entry_text(session->credential, entry));
     } else {
         coax_fail(error, COAX_E_HANDSHAKE, "The client's Finished cannot be read: a wrong key, or a forger");
     }

@@ -76,7 +76,7 @@ static void serves_all_kinds_from_one_store(void **state) {
         static const char *const names[] = {"coaps://server/*", "coaps://rpk/*", "coaps://first.example/*"};
         assert_string_equal(peer_of_server(&pair), names[kind]);
         assert_string_equal(coax_dtls_session_server_name(pair.sides[PAIR_SERVER].session), "first.example");
-        assert_int_equal(gnutls_cipher_get(pair.sides[PAIR_SERVER].session->tls), GNUTLS_CIPHER_AES_128_CCM_8);
+        assert_int_equal(gnutls_cipher_get(pair.sides[PAIR_SERVER].session->secure.tls), GNUTLS_CIPHER_AES_128_CCM_8);
         pair_end(&pair);
     }
 }
@@ -188,7 +188,7 @@ static void lets_nobody_stay_anonymous_behind_a_raw_public_key(void **state) {
     pair_start(&pair);
     set_rpk(&pair, PAIR_CLIENT, &client_certificate, &second);
     set_rpk(&pair, PAIR_SERVER, &second, &client_certificate);
-    gnutls_priority_t *of_rpk = &pair.sides[PAIR_CLIENT].context->client_priorities[DTLS_CLIENT_RPK];
+    gnutls_priority_t *of_rpk = &pair.sides[PAIR_CLIENT].context->secure.client_priorities[SECURE_CLIENT_RPK];
     gnutls_priority_deinit(*of_rpk);
     assert_int_equal(gnutls_priority_init(of_rpk,
                                           "NONE:+VERS-DTLS1.2:+ECDHE-ECDSA:+AES-128-CCM-8:+AEAD:+COMP-NULL"

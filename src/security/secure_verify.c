@@ -1,6 +1,7 @@
 /* Whether a peer's certificate or raw public key is accepted, and if not, why. */
-#include "security/dtls_private.h"
+#include "security/secure.h"
 
+#include "base/address.h"
 #include "base/error.h"
 #include <stdio.h>
 
@@ -8,8 +9,8 @@ enum { CHAIN_MAXIMUM = 16, NAMES_TEXT = 120, NAME_TEXT = 64 };
 
 /* --- verdicts --- */
 
-static int refuse(struct dtls_session *session, int alert, const coax_error *verdict) {
-    struct dtls_handshake *handshake = session->handshake;
+static int refuse(struct secure_session *session, int alert, const coax_error *verdict) {
+    struct secure_handshake *handshake = session->handshake;
     handshake->refused_peer = true;
     handshake->verdict_alert = alert;
     handshake->verdict = *verdict;
@@ -77,17 +78,17 @@ static void names_text(gnutls_x509_crt_t certificate, char out[NAMES_TEXT]) {
     }
 }
 
-static int refuse_certificate(struct dtls_session *session, gnutls_x509_crt_t leaf, unsigned status,
-                              const struct dtls_trust *trust) {
+static int refuse_certificate(struct secure_session *session, gnutls_x509_crt_t leaf, unsigned status,
+                              const struct secure_trust *trust) {
     const struct finding *finding = findings;
     const struct finding *last = &findings[sizeof findings / sizeof findings[0] - 1];
     while (finding < last && (status & finding->bit) == 0) {
         finding++;
     }
     coax_error verdict;
-    char entry[DTLS_ENTRY_TEXT];
+    char entry[SECURE_ENTRY_TEXT];
     char names[NAMES_TEXT];
-    (void)coax_dtls_entry_text(trust->credential, entry);
+    (void)coax_secure_entry_text(trust->credential, entry);
     if (finding->bit == GNUTLS_CERT_SIGNER_NOT_FOUND) {
         issuer_text(leaf, names);
         coax_fail(&verdict, COAX_E_CERTIFICATE,
@@ -101,7 +102,7 @@ static int refuse_certificate(struct dtls_session *session, gnutls_x509_crt_t le
     return refuse(session, finding->alert, &verdict);
 }
 
-static int refuse_host_name(struct dtls_session *session, gnutls_x509_crt_t leaf) {
+static int refuse_host_name(struct secure_session *session, gnutls_x509_crt_t leaf) {
     coax_error verdict;
     char names[NAMES_TEXT];
     names_text(leaf, names);
@@ -120,7 +121,7 @@ static int refuse_host_name(struct dtls_session *session, gnutls_x509_crt_t leaf
     return refuse(session, GNUTLS_A_BAD_CERTIFICATE, &verdict);
 }
 
-static int refuse_with(struct dtls_session *session, int alert, const char *text) {
+static int refuse_with(struct secure_session *session, int alert, const char *text) {
     coax_error verdict;
     coax_fail(&verdict, COAX_E_CERTIFICATE, "%s", text);
     return refuse(session, alert, &verdict);
@@ -128,7 +129,7 @@ static int refuse_with(struct dtls_session *session, int alert, const char *text
 
 /* --- X.509 --- */
 
-int coax_dtls_trust_load(struct dtls_trust *trust, struct credential *credential) {
+int coax_secure_trust_load(struct secure_trust *trust, struct credential *credential) {
     int code = gnutls_x509_trust_list_init(&trust->list, 0);
     if (code < 0) {
         trust->list = NULL;
@@ -145,7 +146,7 @@ int coax_dtls_trust_load(struct dtls_trust *trust, struct credential *credential
     return 0;
 }
 
-void coax_dtls_trust_unload(struct dtls_trust *trust) {
+void coax_secure_trust_unload(struct secure_trust *trust) {
     if (trust->list != NULL) {
         gnutls_x509_trust_list_deinit(trust->list, 1);
         trust->list = NULL;
@@ -183,7 +184,7 @@ static int load_chain(struct chain *chain, const gnutls_datum_t *certificates, u
 }
 
 /* GnuTLS sorts the certificates in place, so each check gets a list of its own. */
-static unsigned check_chain(const struct chain *chain, const struct dtls_trust *trust, const char *purpose) {
+static unsigned check_chain(const struct chain *chain, const struct secure_trust *trust, const char *purpose) {
     gnutls_x509_crt_t certificates[CHAIN_MAXIMUM];
     memcpy(certificates, chain->certificates, chain->count * sizeof certificates[0]);
     gnutls_typed_vdata_st data = {GNUTLS_DT_KEY_PURPOSE_OID, (unsigned char *)(uintptr_t)purpose, 0};
@@ -207,7 +208,7 @@ static bool is_for_host(gnutls_x509_crt_t leaf, const char *host) {
     return gnutls_x509_crt_check_ip(leaf, is_ip4 ? address.ip + 12 : address.ip, is_ip4 ? 4 : 16, 0) != 0;
 }
 
-static int verify_server_chain(struct dtls_session *session, const struct chain *chain) {
+static int verify_server_chain(struct secure_session *session, const struct chain *chain) {
     unsigned status = check_chain(chain, &session->trust, GNUTLS_KP_TLS_WWW_SERVER);
     if (status != 0) {
         return refuse_certificate(session, chain->certificates[0], status, &session->trust);
@@ -218,12 +219,12 @@ static int verify_server_chain(struct dtls_session *session, const struct chain 
     return 0;
 }
 
-static int verify_client_chain(struct dtls_session *session, const struct chain *chain) {
-    const struct dtls_material *material = session->material;
-    const struct dtls_trust *closest = NULL;
+static int verify_client_chain(struct secure_session *session, const struct chain *chain) {
+    const struct secure_material *material = session->material;
+    const struct secure_trust *closest = NULL;
     unsigned closest_status = 0;
     for (size_t i = 0; i < material->trust_count; i++) {
-        const struct dtls_trust *trust = &material->trusts[i];
+        const struct secure_trust *trust = &material->trusts[i];
         unsigned status = check_chain(chain, trust, GNUTLS_KP_TLS_WWW_CLIENT);
         if (status == 0) {
             coax_credential_unref(session->credential);
@@ -243,7 +244,7 @@ static int verify_client_chain(struct dtls_session *session, const struct chain 
     return refuse_certificate(session, chain->certificates[0], closest_status, closest);
 }
 
-static int verify_x509(struct dtls_session *session, const gnutls_datum_t *certificates, unsigned count) {
+static int verify_x509(struct secure_session *session, const gnutls_datum_t *certificates, unsigned count) {
     struct chain chain;
     int code = load_chain(&chain, certificates, count);
     if (code == GNUTLS_E_MEMORY_ERROR) {
@@ -261,7 +262,7 @@ static int verify_x509(struct dtls_session *session, const gnutls_datum_t *certi
 
 /* --- raw public keys --- */
 
-static int verify_key(struct dtls_session *session, struct bytes spki) {
+static int verify_key(struct secure_session *session, struct bytes spki) {
     if (session->is_server) {
         struct credential *credential = coax_credentials_for_public_key(session->context->credentials, spki);
         if (credential == NULL) {
@@ -277,23 +278,23 @@ static int verify_key(struct dtls_session *session, struct bytes spki) {
         return 0;
     }
     coax_error verdict;
-    char entry[DTLS_ENTRY_TEXT];
+    char entry[SECURE_ENTRY_TEXT];
     coax_fail(&verdict, COAX_E_CERTIFICATE,
               "The peer's raw public key is not the one of %s: another host, or its key was changed; compare its "
               "peer_public_key",
-              coax_dtls_entry_text(session->credential, entry));
+              coax_secure_entry_text(session->credential, entry));
     return refuse(session, GNUTLS_A_BAD_CERTIFICATE, &verdict);
 }
 
-static bool expects_raw_key(const struct dtls_session *session) {
+static bool expects_raw_key(const struct secure_session *session) {
     return session->is_server || session->credential->kind == CREDENTIAL_RPK;
 }
 
-static bool expects_certificate(const struct dtls_session *session) {
+static bool expects_certificate(const struct secure_session *session) {
     return session->is_server || session->credential->kind != CREDENTIAL_RPK;
 }
 
-static int verify_any(struct dtls_session *session, const gnutls_datum_t *certificates, unsigned count) {
+static int verify_any(struct secure_session *session, const gnutls_datum_t *certificates, unsigned count) {
     gnutls_certificate_type_t type = gnutls_certificate_type_get2(session->tls, GNUTLS_CTYPE_PEERS);
     if (type == GNUTLS_CRT_RAWPK && expects_raw_key(session)) {
         return verify_key(session, bytes_of(certificates[0].data, certificates[0].size));
@@ -305,9 +306,9 @@ static int verify_any(struct dtls_session *session, const gnutls_datum_t *certif
                        "The peer showed a certificate of a kind that was not asked for");
 }
 
-int coax_dtls_verify_peer(gnutls_session_t tls) {
-    struct dtls_session *session = gnutls_session_get_ptr(tls);
-    if (session->handshake == NULL || session->state != DTLS_HANDSHAKING) {
+int coax_secure_verify_peer(gnutls_session_t tls) {
+    struct secure_session *session = gnutls_session_get_ptr(tls);
+    if (session->handshake == NULL || session->state != SECURE_HANDSHAKING) {
         return GNUTLS_E_CERTIFICATE_ERROR;
     }
     unsigned count = 0;

@@ -1,44 +1,23 @@
 /* What a server builds from its credentials, once for each generation of the store. */
-#include "security/dtls_private.h"
+#include "security/secure.h"
 
 #include "base/error.h"
 #include <stdio.h>
 #include <stdlib.h>
-
-/* The parts of a server's priorities; what a part needs is left out when the store holds nothing for it. */
-enum { NEEDS_NOTHING = 0, NEEDS_KEYS = 1, NEEDS_RPK = 2, NEEDS_X509 = 4, NEEDS_PSK = 8 };
-
-static const struct priority_part {
-    unsigned needs; /* at least one of these */
-    const char *text;
-} priority_parts[] = {
-    {NEEDS_NOTHING, "NONE:+VERS-DTLS1.2"},
-    {NEEDS_PSK, ":+PSK:+ECDHE-PSK"},
-    {NEEDS_KEYS, ":+ECDHE-ECDSA:+ECDHE-RSA"},
-    {NEEDS_NOTHING, ":+AES-128-CCM-8:+AES-128-CCM:+AES-128-GCM:+CHACHA20-POLY1305:+AEAD:+COMP-NULL"},
-    {NEEDS_NOTHING, ":+GROUP-SECP256R1:+GROUP-X25519:+GROUP-SECP384R1"},
-    {NEEDS_NOTHING, ":+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SHA512:+SIGN-EDDSA-ED25519"
-                    ":+SIGN-RSA-SHA256:+SIGN-RSA-SHA384:+SIGN-RSA-SHA512:+SIGN-RSA-PSS-RSAE-SHA256"},
-    {NEEDS_RPK, ":+CTYPE-CLI-RAWPK:+CTYPE-SRV-RAWPK"},
-    {NEEDS_KEYS, ":+CTYPE-CLI-X509"},
-    {NEEDS_X509, ":+CTYPE-SRV-X509"},
-    {NEEDS_NOTHING, ":%SERVER_PRECEDENCE"},
-};
 
 /* Sets of keys that server names can ask for: more than anybody has hosts behind one endpoint. */
 enum { NAMED_MAXIMUM = 1024 };
 
 /* What a walk over the store collects. */
 struct collection {
-    struct dtls_material *material;
-    bool has_psk;
+    struct secure_material *material;
     size_t capacity;
     int code;
 };
 
 static bool count_entry(struct credential *credential, void *user) {
     struct collection *collection = user;
-    collection->has_psk = collection->has_psk || credential->kind == CREDENTIAL_PSK;
+    collection->material->has_psk = collection->material->has_psk || credential->kind == CREDENTIAL_PSK;
     collection->capacity += credential->trust.size > 0;
     return true;
 }
@@ -47,8 +26,8 @@ static bool collect_trust(struct credential *credential, void *user) {
     struct collection *collection = user;
     bool authorizes = credential->kind == CREDENTIAL_X509 || credential->kind == CREDENTIAL_TRUST;
     if (authorizes && credential->trust.size > 0) {
-        struct dtls_material *material = collection->material;
-        collection->code = coax_dtls_trust_load(&material->trusts[material->trust_count], credential);
+        struct secure_material *material = collection->material;
+        collection->code = coax_secure_trust_load(&material->trusts[material->trust_count], credential);
         material->trust_count += collection->code >= 0;
     }
     return collection->code >= 0;
@@ -68,7 +47,7 @@ static int add_rpk(gnutls_certificate_credentials_t certificates, const struct c
     return code;
 }
 
-int coax_dtls_add_own_key(gnutls_certificate_credentials_t certificates, const struct credential *credential) {
+int coax_secure_add_own_key(gnutls_certificate_credentials_t certificates, const struct credential *credential) {
     if (credential->kind == CREDENTIAL_RPK) {
         return add_rpk(certificates, credential);
     }
@@ -80,7 +59,7 @@ int coax_dtls_add_own_key(gnutls_certificate_credentials_t certificates, const s
 }
 
 /* Takes over the references. */
-static int build_keys(struct dtls_keys *keys, struct credential *rpk, struct credential *x509) {
+static int build_keys(struct secure_keys *keys, struct credential *rpk, struct credential *x509) {
     keys->rpk = rpk;
     keys->x509 = x509;
     if (rpk == NULL && x509 == NULL) {
@@ -92,15 +71,15 @@ static int build_keys(struct dtls_keys *keys, struct credential *rpk, struct cre
         return code;
     }
     if (rpk != NULL) {
-        code = coax_dtls_add_own_key(keys->certificate, rpk);
+        code = coax_secure_add_own_key(keys->certificate, rpk);
     }
     if (code >= 0 && x509 != NULL) {
-        code = coax_dtls_add_own_key(keys->certificate, x509);
+        code = coax_secure_add_own_key(keys->certificate, x509);
     }
     return code;
 }
 
-static void drop_keys(struct dtls_keys *keys) {
+static void drop_keys(struct secure_keys *keys) {
     if (keys->certificate != NULL) {
         gnutls_certificate_free_credentials(keys->certificate);
     }
@@ -108,21 +87,15 @@ static void drop_keys(struct dtls_keys *keys) {
     coax_credential_unref(keys->x509);
 }
 
-static int build_priority(struct dtls_material *material, bool has_psk) {
-    unsigned has = (has_psk ? NEEDS_PSK : 0U) | (material->presenting.rpk != NULL ? NEEDS_RPK | NEEDS_KEYS : 0U)
-                   | (material->presenting.x509 != NULL ? NEEDS_X509 | NEEDS_KEYS : 0U);
-    char text[512] = "";
-    size_t size = 0;
-    for (size_t i = 0; i < sizeof priority_parts / sizeof priority_parts[0]; i++) {
-        const struct priority_part *part = &priority_parts[i];
-        if (part->needs == NEEDS_NOTHING || (part->needs & has) != 0) {
-            size += (size_t)snprintf(text + size, sizeof text - size, "%s", part->text);
-        }
-    }
-    return gnutls_priority_init(&material->priority, text, NULL);
+static int build_priority(struct secure_material *material, const struct secure_protocol *protocol) {
+    unsigned purposes = SECURE_FOR_SERVER | (material->has_psk ? SECURE_FOR_PSK : 0U)
+                        | (material->presenting.rpk != NULL ? SECURE_FOR_RPK : 0U)
+                        | (material->presenting.x509 != NULL ? SECURE_FOR_X509 : 0U);
+    return coax_secure_priority(&material->priority, protocol, purposes);
 }
 
-static int build(struct dtls_material *material, const coax_credentials *credentials) {
+static int build(struct secure_material *material, const struct secure_context *context) {
+    const coax_credentials *credentials = context->credentials;
     struct collection collection = {.material = material};
     coax_credentials_each(credentials, count_entry, &collection);
     material->trusts = calloc(collection.capacity + 1, sizeof *material->trusts);
@@ -139,20 +112,20 @@ static int build(struct dtls_material *material, const coax_credentials *credent
     if (code < 0) {
         return code;
     }
-    return collection.has_psk || material->presenting.certificate != NULL ? build_priority(material, collection.has_psk)
-                                                                          : GNUTLS_E_INSUFFICIENT_CREDENTIALS;
+    return material->has_psk || material->presenting.certificate != NULL ? build_priority(material, context->protocol)
+                                                                         : GNUTLS_E_INSUFFICIENT_CREDENTIALS;
 }
 
-static void drop_named(struct dtls_keys *keys) {
+static void drop_named(struct secure_keys *keys) {
     while (keys != NULL) {
-        struct dtls_keys *next = keys->next;
+        struct secure_keys *next = keys->next;
         drop_keys(keys);
         free(keys);
         keys = next;
     }
 }
 
-void coax_dtls_material_unref(struct dtls_material *material) {
+void coax_secure_material_unref(struct secure_material *material) {
     if (material == NULL || --material->references > 0) {
         return;
     }
@@ -162,29 +135,35 @@ void coax_dtls_material_unref(struct dtls_material *material) {
     drop_keys(&material->presenting);
     drop_named(material->named);
     for (size_t i = 0; i < material->trust_count; i++) {
-        coax_dtls_trust_unload(&material->trusts[i]);
+        coax_secure_trust_unload(&material->trusts[i]);
     }
     free(material->trusts);
     free(material);
 }
 
-enum coax_status coax_dtls_material_get(struct dtls_material **material, struct dtls_context *context,
-                                        coax_error *error) {
+static enum coax_status fail(coax_error *error, const struct secure_protocol *protocol, int code) {
+    char what[80];
+    (void)snprintf(what, sizeof what, "The credentials cannot be used by a %s server", protocol->name);
+    return coax_secure_fail_gnutls(error, what, code);
+}
+
+enum coax_status coax_secure_material_get(struct secure_material **material, struct secure_context *context,
+                                          coax_error *error) {
     if (context->material != NULL
         && context->material->generation != coax_credentials_generation(context->credentials)) {
-        coax_dtls_material_unref(context->material);
+        coax_secure_material_unref(context->material);
         context->material = NULL;
     }
     if (context->material == NULL) {
-        struct dtls_material *built = calloc(1, sizeof *built);
+        struct secure_material *built = calloc(1, sizeof *built);
         if (built == NULL) {
             return coax_fail_memory(error);
         }
         built->references = 1;
-        int code = build(built, context->credentials);
+        int code = build(built, context);
         if (code < 0) {
-            coax_dtls_material_unref(built);
-            return coax_dtls_fail_gnutls(error, "The credentials cannot be used by a DTLS server", code);
+            coax_secure_material_unref(built);
+            return fail(error, context->protocol, code);
         }
         context->material = built;
     }
@@ -193,12 +172,12 @@ enum coax_status coax_dtls_material_get(struct dtls_material **material, struct 
     return COAX_OK;
 }
 
-static const struct dtls_keys *find_keys(const struct dtls_material *material, const struct credential *rpk,
-                                         const struct credential *x509) {
+static const struct secure_keys *find_keys(const struct secure_material *material, const struct credential *rpk,
+                                           const struct credential *x509) {
     if (material->presenting.rpk == rpk && material->presenting.x509 == x509) {
         return &material->presenting;
     }
-    const struct dtls_keys *keys = material->named;
+    const struct secure_keys *keys = material->named;
     while (keys != NULL && (keys->rpk != rpk || keys->x509 != x509)) {
         keys = keys->next;
     }
@@ -206,9 +185,9 @@ static const struct dtls_keys *find_keys(const struct dtls_material *material, c
 }
 
 /* Takes over the references. */
-static const struct dtls_keys *add_keys(struct dtls_material *material, struct credential *rpk,
-                                        struct credential *x509) {
-    struct dtls_keys *keys = material->named_count < NAMED_MAXIMUM ? calloc(1, sizeof *keys) : NULL;
+static const struct secure_keys *add_keys(struct secure_material *material, struct credential *rpk,
+                                          struct credential *x509) {
+    struct secure_keys *keys = material->named_count < NAMED_MAXIMUM ? calloc(1, sizeof *keys) : NULL;
     if (keys == NULL) {
         coax_credential_unref(rpk);
         coax_credential_unref(x509);
@@ -225,15 +204,15 @@ static const struct dtls_keys *add_keys(struct dtls_material *material, struct c
     return keys;
 }
 
-const struct dtls_keys *coax_dtls_material_keys(struct dtls_material *material, const coax_credentials *credentials,
-                                                const char *server_name) {
+const struct secure_keys *coax_secure_material_keys(struct secure_material *material,
+                                                    const coax_credentials *credentials, const char *server_name) {
     /* A store that has changed meanwhile is for handshakes that start later. */
     if (server_name == NULL || material->generation != coax_credentials_generation(credentials)) {
         return &material->presenting;
     }
     struct credential *rpk = coax_credentials_for_server(credentials, CREDENTIAL_RPK, server_name);
     struct credential *x509 = coax_credentials_for_server(credentials, CREDENTIAL_X509, server_name);
-    const struct dtls_keys *keys = find_keys(material, rpk, x509);
+    const struct secure_keys *keys = find_keys(material, rpk, x509);
     if (keys == NULL) {
         return add_keys(material, rpk, x509);
     }

@@ -1,4 +1,4 @@
-#include "security/dtls_private.h"
+#include "security/secure.h"
 
 #include "base/error.h"
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static bool is_host_name(const char *name, size_t size) {
 }
 
 /* A name that is none is treated as not sent. */
-static int keep_server_name(struct dtls_session *session) {
+static int keep_server_name(struct secure_session *session) {
     char name[SERVER_NAME_MAXIMUM + 1];
     size_t size = sizeof name;
     unsigned type = GNUTLS_NAME_DNS;
@@ -35,7 +35,7 @@ static int keep_server_name(struct dtls_session *session) {
 
 /* The server name is known, the rest of the extensions is not read yet: the moment to choose what is presented. */
 static int read_server_name(gnutls_session_t tls) {
-    struct dtls_session *session = gnutls_session_get_ptr(tls);
+    struct secure_session *session = gnutls_session_get_ptr(tls);
     if (session->handshake == NULL) {
         return GNUTLS_E_UNEXPECTED_PACKET;
     }
@@ -43,8 +43,8 @@ static int read_server_name(gnutls_session_t tls) {
     if (code < 0) {
         return code;
     }
-    const struct dtls_keys *keys =
-        coax_dtls_material_keys(session->material, session->context->credentials, session->server_name);
+    const struct secure_keys *keys =
+        coax_secure_material_keys(session->material, session->context->credentials, session->server_name);
     if (keys == NULL) {
         return GNUTLS_E_MEMORY_ERROR;
     }
@@ -54,8 +54,8 @@ static int read_server_name(gnutls_session_t tls) {
 
 /* Who presents a raw public key wants to know its clients. Certificates are wanted if the entry that is presented has
    authorities for them, accepted if another has, else not asked for. */
-static gnutls_certificate_request_t request_for(const struct dtls_session *session) {
-    const struct dtls_keys *keys = session->handshake->keys;
+static gnutls_certificate_request_t request_for(const struct secure_session *session) {
+    const struct secure_keys *keys = session->handshake->keys;
     bool presents_raw_key = gnutls_certificate_type_get2(session->tls, GNUTLS_CTYPE_SERVER) == GNUTLS_CRT_RAWPK;
     bool shows_raw_key = gnutls_certificate_type_get2(session->tls, GNUTLS_CTYPE_CLIENT) == GNUTLS_CRT_RAWPK;
     bool is_mutual = keys != NULL && keys->x509 != NULL && keys->x509->trust.size > 0;
@@ -71,7 +71,7 @@ static int finish_client_hello(gnutls_session_t tls, unsigned type, unsigned whe
     (void)type;
     (void)when;
     (void)message;
-    struct dtls_session *session = gnutls_session_get_ptr(tls);
+    struct secure_session *session = gnutls_session_get_ptr(tls);
     if (incoming != 0 && session->handshake != NULL) {
         gnutls_certificate_request_t request = request_for(session);
         session->handshake->must_prove = request == GNUTLS_CERT_REQUIRE;
@@ -80,9 +80,9 @@ static int finish_client_hello(gnutls_session_t tls, unsigned type, unsigned whe
     return 0;
 }
 
-static int configure(struct dtls_session *session) {
-    struct dtls_context *context = session->context;
-    const struct dtls_material *material = session->material;
+static int configure(struct secure_session *session) {
+    struct secure_context *context = session->context;
+    const struct secure_material *material = session->material;
     int code = gnutls_priority_set(session->tls, material->priority);
     if (code >= 0) {
         code = gnutls_credentials_set(session->tls, GNUTLS_CRD_PSK, context->psk_server);
@@ -95,31 +95,14 @@ static int configure(struct dtls_session *session) {
     gnutls_handshake_set_post_client_hello_function(session->tls, read_server_name);
     gnutls_handshake_set_hook_function(session->tls, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_POST,
                                        finish_client_hello);
-    gnutls_dtls_prestate_set(session->tls, &context->verified);
     return code;
 }
 
-enum coax_status coax_dtls_server_new(struct dtls_session **session, struct dtls_context *context,
-                                      const uint8_t *datagram, size_t size, const struct dtls_events *events,
-                                      void *user, coax_instant now, coax_error *error) {
-    struct dtls_session *created;
-    unsigned flags = GNUTLS_SERVER | GNUTLS_ENABLE_RAWPK;
-    enum coax_status status = coax_dtls_session_new(&created, context, flags, events, user, now, error);
+enum coax_status coax_secure_configure_server(struct secure_session *session, coax_error *error) {
+    enum coax_status status = coax_secure_material_get(&session->material, session->context, error);
     if (status != COAX_OK) {
         return status;
     }
-    status = coax_dtls_material_get(&created->material, context, error);
-    if (status == COAX_OK) {
-        int code = configure(created);
-        status = code < 0 ? coax_dtls_fail_gnutls(error, "The DTLS session could not be set up", code) : COAX_OK;
-    }
-    if (status == COAX_OK) {
-        status = coax_dtls_session_start(created, datagram, size, now, error);
-    }
-    if (status != COAX_OK) {
-        coax_dtls_session_free(created);
-        return status;
-    }
-    *session = created;
-    return COAX_OK;
+    int code = configure(session);
+    return code < 0 ? coax_secure_fail_set_up(error, session->context->protocol, code) : COAX_OK;
 }

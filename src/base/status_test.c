@@ -43,6 +43,7 @@ static const enum coax_status all[] = {
     COAX_E_HOST_NAME,
     COAX_E_SHUT_DOWN,
     COAX_E_DROPPED,
+    COAX_E_LOST,
 };
 
 enum { ALL_COUNT = sizeof all / sizeof all[0] };
@@ -98,6 +99,7 @@ static void the_numbers_are_the_abi(void **state) {
     assert_int_equal(COAX_E_STATE, -24);
     assert_int_equal(COAX_E_FATAL, -100);
     assert_int_equal(COAX_E_DROPPED, -108);
+    assert_int_equal(COAX_E_LOST, -109);
 }
 
 static void names_alerts(void **state) {

@@ -162,6 +162,8 @@ static const struct failure {
     {GNUTLS_E_UNKNOWN_CIPHER_SUITE, GNUTLS_A_HANDSHAKE_FAILURE,
      "there is no cipher suite that both sides take; do both hold the same kind of credentials (pre-shared key, raw "
      "public key, certificate)?"},
+    {GNUTLS_E_INSUFFICIENT_CREDENTIALS, GNUTLS_A_HANDSHAKE_FAILURE,
+     "both sides hold no common kind of credentials (pre-shared key, raw public key, certificate)"},
     {GNUTLS_E_NO_CERTIFICATE_FOUND, GNUTLS_A_HANDSHAKE_FAILURE,
      "the client showed no certificate or public key, and this server asks for one"},
     {GNUTLS_E_CERTIFICATE_REQUIRED, GNUTLS_A_HANDSHAKE_FAILURE,
@@ -194,6 +196,17 @@ static void explain_code(const struct secure_session *session, int code, coax_er
     }
 }
 
+/* Over a stream nothing is lost, so what does not verify is told at once: in TLS 1.2 the Finished, in TLS 1.3 the binder
+   of the ClientHello. */
+static bool is_wrong_key(const struct secure_session *session, int code) {
+    if (!session->is_server || session->credential == NULL || session->credential->kind != CREDENTIAL_PSK) {
+        return false;
+    }
+    gnutls_protocol_t version = gnutls_protocol_get_version(session->tls);
+    return (version == GNUTLS_TLS1_2 && code == GNUTLS_E_DECRYPTION_FAILED)
+           || (version == GNUTLS_TLS1_3 && code == GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER);
+}
+
 void coax_secure_explain_failure(const struct secure_session *session, int code, coax_error *error, int *alert) {
     const struct secure_handshake *handshake = session->handshake;
     *alert = -1;
@@ -214,6 +227,9 @@ void coax_secure_explain_failure(const struct secure_session *session, int code,
                   "The client names an identity that no entry of the credentials has; add an entry with that "
                   "client-identity");
         *alert = GNUTLS_A_UNKNOWN_PSK_IDENTITY;
+    } else if (is_wrong_key(session, code)) {
+        coax_secure_explain_doubt(session, error);
+        *alert = GNUTLS_A_DECRYPT_ERROR;
     } else {
         explain_code(session, code, error, alert);
     }
@@ -251,8 +267,8 @@ void coax_secure_explain_doubt(const struct secure_session *session, coax_error 
     char entry[SECURE_ENTRY_TEXT];
     if (session->credential != NULL && session->credential->kind == CREDENTIAL_PSK) {
         coax_fail(error, COAX_E_HANDSHAKE,
-                  "The client has a wrong key: its Finished cannot be read with the pre-shared key of %s; compare it "
-                  "with the client's",
+                  "The client has a wrong key: its handshake cannot be verified with the pre-shared key of %s; "
+                  "compare it with the client's",
                   coax_secure_entry_text(session->credential, entry));
     } else {
         coax_fail(error, COAX_E_HANDSHAKE, "The client's Finished cannot be read: a wrong key, or a forger");

@@ -25,12 +25,15 @@ bool coax_secure_is_peer_proved(struct secure_session *session) {
     if (exchange == GNUTLS_KX_PSK || exchange == GNUTLS_KX_ECDHE_PSK) {
         return is_of_psk;
     }
+    if (!session->is_server) {
+        return handshake->accepted_peer && !is_of_psk;
+    }
     /* TLS 1.3: a client may offer a pre-shared key and the server take to certificates all the same. */
     if (is_of_psk) {
         coax_credential_unref(session->credential);
         session->credential = NULL;
     }
-    return session->is_server ? session->credential != NULL || !handshake->must_prove : handshake->accepted_peer;
+    return session->credential != NULL || !handshake->must_prove;
 }
 
 bool coax_secure_has_keys(gnutls_session_t tls, bool reading) {

@@ -291,7 +291,7 @@ static bool expects_raw_key(const struct secure_session *session) {
 }
 
 static bool expects_certificate(const struct secure_session *session) {
-    return session->is_server || session->credential->kind != CREDENTIAL_RPK;
+    return session->is_server || session->trust.list != NULL;
 }
 
 static int verify_any(struct secure_session *session, const gnutls_datum_t *certificates, unsigned count) {

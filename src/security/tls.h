@@ -75,17 +75,17 @@ enum coax_status coax_tls_server_new(struct tls_session **session, struct tls_co
                                      const struct tls_application *application, const struct tls_events *events,
                                      void *user, coax_instant now, coax_error *error);
 
-/* Feeds bytes of the stream, cut wherever it pleases. Returns how many were taken: all, unless `data` paused, the output
-   is over its maximum, or the session ended. The rest must be given again, later; after a pause call it once more even
-   without bytes. */
+/* Feeds bytes of the stream, cut wherever it pleases. Returns how many were taken: all, unless `data` paused, the
+   output is over its maximum, or the session ended. The rest must be given again, later; after a pause call it once
+   more even without bytes. */
 size_t coax_tls_session_receive(struct tls_session *session, const uint8_t *data, size_t size);
 
 /* The stream has ended: no more bytes will come. Without a close_notify before it, this is the end of the session. */
 void coax_tls_session_receive_end(struct tls_session *session);
 
-/* Seals as much plaintext as the maximum of the output lets through; *taken is how much, 0 at worst. COAX_E_STATE before
-   `established`, inside `transmit` and after _close; COAX_E_LIMIT or COAX_E_NO_MEMORY when the session can't go on: then
-   only _free is legal, and `closed` is not called. */
+/* Seals as much plaintext as the maximum of the output lets through; *taken is how much, 0 at worst. COAX_E_STATE
+   before `established`, inside `transmit` and after _close; COAX_E_LIMIT or COAX_E_NO_MEMORY when the session can't go
+   on: then only _free is legal, and `closed` is not called. */
 enum coax_status coax_tls_session_send(struct tls_session *session, const uint8_t *data, size_t size, size_t *taken);
 
 /* How many bytes wait for the owner to take them. */

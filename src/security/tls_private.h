@@ -10,10 +10,14 @@ struct tls_context {
     size_t maximum_output;
 };
 
+/* A record's header and an alert. */
+enum { TLS_CLEAR_ALERT_SIZE = 7 };
+
 /* What a session needs only until it is established. */
 struct tls_handshake {
     struct secure_handshake secure;
     coax_instant deadline;
+    uint8_t last[TLS_CLEAR_ALERT_SIZE]; /* what GnuTLS has read last */
 };
 
 /* TLS bytes that wait for the owner; nothing is allocated while nothing waits. */
@@ -36,8 +40,10 @@ struct tls_session {
     bool free_wanted;     /* freed inside a callback */
     bool starved;         /* GnuTLS asked for more than there was */
     bool paused;          /* `data` said so */
+    bool is_driving;      /* inside coax_tls_session_receive */
     bool is_transmitting; /* inside `transmit` */
     bool sent_close;      /* our close_notify */
+    bool refused_hello;   /* a renegotiation's */
     bool out_of_memory;   /* what was to be sent could not be kept */
 };
 

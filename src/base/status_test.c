@@ -80,7 +80,7 @@ static void numbers_that_are_no_status_have_no_name(void **state) {
     assert_string_equal(coax_status_name((enum coax_status)INT32_MIN), "unknown status");
     assert_string_equal(coax_status_name((enum coax_status)INT32_MAX), "unknown status");
     assert_string_equal(coax_status_text((enum coax_status) - 25), "Unknown status");
-    assert_string_equal(coax_status_text((enum coax_status) - 109), "Unknown status");
+    assert_string_equal(coax_status_text((enum coax_status) - 110), "Unknown status");
 }
 
 /* The texts go into error messages after which a program adds its own stop or newline. */

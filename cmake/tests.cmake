@@ -4,6 +4,8 @@ pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 function(coax_add_test source)
     get_filename_component(name ${source} NAME_WE)
     add_executable(${name} ${source})
+    # Shared libraries must hear what a test defines: its clock, its options for the sanitizer.
+    set_target_properties(${name} PROPERTIES C_VISIBILITY_PRESET default)
     target_include_directories(${name} PRIVATE src tests)
     target_link_libraries(${name} PRIVATE coax_flags coax_static PkgConfig::CMOCKA PkgConfig::GNUTLS PkgConfig::NETTLE PkgConfig::JANSSON PkgConfig::LIBCBOR)
     add_test(NAME ${name} COMMAND ${name})
@@ -18,6 +20,7 @@ endforeach()
 
 # Whole stacks on a network in memory.
 add_library(coax_sim STATIC tests/sim/network.c tests/sim/exchange.c)
+set_target_properties(coax_sim PROPERTIES C_VISIBILITY_PRESET default)
 target_include_directories(coax_sim PUBLIC src tests)
 target_link_libraries(coax_sim PUBLIC coax_flags coax_static PkgConfig::GNUTLS)
 file(GLOB COAX_SIM_SOURCES CONFIGURE_DEPENDS tests/sim/*_test.c)

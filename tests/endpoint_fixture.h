@@ -76,11 +76,11 @@ static inline void serve_hello(coax_exchange *exchange, const coax_message *requ
 
 /* A server with the resource "hello" that listens on `listen`, and a client; both know the key of every coaps URI.
  * False if something failed. */
-static inline bool make_pair(struct endpoint_pair *pair, const char *listen) {
+static inline bool make_pair_of(struct endpoint_pair *pair, const char *listen, const coax_endpoint_config *settings) {
     static const char key[] = "0123456789abcdef";
     *pair = (struct endpoint_pair){NULL, NULL, ""};
-    if (coax_endpoint_new(&pair->server, NULL, NULL) != COAX_OK
-        || coax_endpoint_new(&pair->client, NULL, NULL) != COAX_OK) {
+    if (coax_endpoint_new(&pair->server, settings, NULL) != COAX_OK
+        || coax_endpoint_new(&pair->client, settings, NULL) != COAX_OK) {
         return false;
     }
     coax_endpoint *endpoints[2] = {pair->client, pair->server};
@@ -96,6 +96,10 @@ static inline bool make_pair(struct endpoint_pair *pair, const char *listen) {
     return coax_site_add(coax_endpoint_site(pair->server), "hello", &config, NULL) != NULL
            && coax_endpoint_listen(pair->server, listen, NULL) == COAX_OK
            && coax_endpoint_listening_uri(pair->server, 0, pair->uri, sizeof pair->uri) == COAX_OK;
+}
+
+static inline bool make_pair(struct endpoint_pair *pair, const char *listen) {
+    return make_pair_of(pair, listen, NULL);
 }
 
 static inline void free_pair(struct endpoint_pair *pair) {

@@ -47,7 +47,7 @@ typedef struct coax_endpoint_config {
     uint32_t max_queue_per_peer;   /* messages waiting for NSTART or a handshake [64] */
     uint32_t max_replies;          /* message IDs remembered in all; the oldest answered one goes first [100000] */
     uint32_t max_replies_per_peer; /* [64] */
-    uint32_t max_message_size;     /* of a datagram, in and out, in bytes [2048], 128 to 65535 */
+    uint32_t max_message_size; /* of a message, in and out, in bytes [2048], 128 to 65535; over DTLS 16128 at most */
     /* security */
     uint32_t handshake_timeout_ms;   /* a handshake's deadline [30000] */
     uint32_t session_idle_ms;        /* an idle session is closed with close_notify [300000]; 0: never */
@@ -78,7 +78,9 @@ COAX_API coax_site *coax_endpoint_site(coax_endpoint *endpoint);
 
 /* Listens on a URI such as "coap://[::]", "coaps://192.0.2.1:6000" or "coap://localhost:0" (any free port). "[::]" is
    IPv6 and IPv4. For coaps the store must hold credentials that a server can use (COAX_E_NO_CREDENTIALS). COAX_E_URI,
-   COAX_E_NO_TRANSPORT, COAX_E_RESOLVE, COAX_E_IO (address in use, no permission: the text says which). */
+   COAX_E_NO_TRANSPORT, COAX_E_RESOLVE, COAX_E_IO (address in use, no permission: the text says which), COAX_E_LIMIT (64
+   sockets in all), COAX_E_HANDSHAKE (DTLS cannot be set up), COAX_E_NO_MEMORY. A name is looked up before it returns:
+   an address does not block. */
 COAX_API enum coax_status coax_endpoint_listen(coax_endpoint *endpoint, const char *uri, coax_error *error);
 
 /* The URI of the listener number `index` (from 0, in the order of the calls) with the port that it got.
@@ -86,23 +88,27 @@ COAX_API enum coax_status coax_endpoint_listen(coax_endpoint *endpoint, const ch
 COAX_API enum coax_status coax_endpoint_listening_uri(const coax_endpoint *endpoint, size_t index, char *out,
                                                       size_t capacity);
 
-/* Joins a multicast group ("224.0.1.187", "ff02::fd%eth0") on the coap listeners. COAX_E_INVALID, COAX_E_IO,
- * COAX_E_STATE (no listener). */
+/* Joins a multicast group ("224.0.1.187", "ff02::fd%eth0") on the coap listeners of its family that are bound to all
+   addresses. COAX_E_INVALID (no group, no such interface), COAX_E_IO (joined already, or refused by the system),
+   COAX_E_STATE (no such listener). */
 COAX_API enum coax_status coax_endpoint_join(coax_endpoint *endpoint, const char *group, coax_error *error);
 
-/* For somebody else's loop: wait until the fd is readable or the timeout passes (-1: no deadline), then process. */
+/* For somebody else's loop: wait until the fd is readable or the timeout (in milliseconds; -1: no deadline) passes,
+   then process. What is sent outside of it goes out with the next coax_endpoint_process: ask for the timeout again
+   after such calls. COAX_E_IO; COAX_E_STATE inside a callback of this endpoint. */
 COAX_API int coax_endpoint_fd(const coax_endpoint *endpoint);
 COAX_API int coax_endpoint_timeout_ms(const coax_endpoint *endpoint);
 COAX_API enum coax_status coax_endpoint_process(coax_endpoint *endpoint, coax_error *error);
 
-/* The built-in loop: waits and processes until coax_endpoint_stop. COAX_E_IO. */
+/* The built-in loop: waits and processes until coax_endpoint_stop; a stop before it began counts. The same errors. */
 COAX_API enum coax_status coax_endpoint_run(coax_endpoint *endpoint, coax_error *error);
 
 /* Makes coax_endpoint_run return soon. Async-signal-safe, and the only function that another thread may call. */
 COAX_API void coax_endpoint_stop(coax_endpoint *endpoint);
 
-/* CoAP ping (RFC 7252 section 1.2): an Empty confirmable message; the callback gets COAX_OK when the peer's Reset came,
- * else the error. */
+/* CoAP ping (RFC 7252 section 1.2): an Empty confirmable message; the callback gets COAX_OK and NULL when the peer's
+   Reset came, else the error, once, never inside this call. It is not called when this call fails: with the errors of
+   coax_request_new() and coax_request_send(). */
 typedef void coax_ping_callback(enum coax_status status, const coax_error *error, void *user);
 COAX_API enum coax_status coax_endpoint_ping(coax_endpoint *endpoint, const char *uri, coax_ping_callback *callback,
                                              void *user, coax_error *error);

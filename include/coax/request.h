@@ -23,21 +23,23 @@ typedef struct coax_request coax_request;
 typedef void coax_response_callback(coax_request *request, const coax_message *response, const coax_error *error,
                                     void *user);
 
-/* Makes a request for a URI. COAX_E_URI, COAX_E_NO_TRANSPORT, COAX_E_NO_MEMORY, COAX_E_INVALID (code is no method).
-   The caller owns it until coax_request_send() succeeds. */
+/* Makes a request for a URI. COAX_E_URI, COAX_E_NO_TRANSPORT, COAX_E_NO_MEMORY, COAX_E_INVALID (code is no method),
+   COAX_E_TOO_LARGE (path and query pass 2048 bytes of options). The caller owns it until coax_request_send() succeeds;
+   one that is not sent is freed with coax_request_cancel() before the endpoint is. */
 COAX_API enum coax_status coax_request_new(coax_request **request, coax_endpoint *endpoint, uint8_t code,
                                            const char *uri, coax_error *error);
 
-/* Makes a request to a known remote, for a path and query such as "/a/b?c=d". It is how a server asks a client. */
+/* Makes a request to a known remote, one of this endpoint, for a path and query such as "/a/b?c=d". It is how a server
+   asks a client. COAX_E_URI, COAX_E_TOO_LARGE, COAX_E_NO_MEMORY, COAX_E_INVALID (code is no method). */
 COAX_API enum coax_status coax_request_new_to(coax_request **request, coax_endpoint *endpoint, coax_remote *remote,
                                               uint8_t code, const char *path, coax_error *error);
 
 /* Sets Content-Format and payload (copied); `format` may be COAX_NO_FORMAT. COAX_E_TOO_LARGE over the endpoint's
- * maximum message size. */
+ * maximum message size or for a format over 65535, COAX_E_NO_MEMORY, COAX_E_STATE once sent. */
 COAX_API enum coax_status coax_request_set_payload(coax_request *request, int format, const void *payload, size_t size);
 
-/* Adds an option. COAX_E_TOO_LARGE if the value's size is outside the option's limits, or the options pass 2048 bytes.
- */
+/* Adds an option. COAX_E_TOO_LARGE if the value's size is outside the option's limits, or the options pass 2048 bytes;
+ * COAX_E_STATE once sent. */
 COAX_API enum coax_status coax_request_add_option(coax_request *request, uint16_t number, const void *value,
                                                   size_t size);
 COAX_API enum coax_status coax_request_add_option_uint(coax_request *request, uint16_t number, uint64_t value);
@@ -55,7 +57,11 @@ COAX_API enum coax_status coax_request_set_token(coax_request *request, const vo
 
 /* Sends. On success the endpoint owns the request and `callback` will be called exactly once (never inside this call);
    on an error it is still the caller's. `callback` may be NULL with a No-Response option that suppresses every response
-   (RFC 7967 section 2.1). COAX_E_LIMIT, COAX_E_STATE, COAX_E_SHUT_DOWN, COAX_E_NO_CREDENTIALS ... */
+   (RFC 7967 section 2.1). COAX_E_INVALID (no callback and no such option, or confirmable to a multicast address),
+   COAX_E_STATE (sent already), COAX_E_SHUT_DOWN, COAX_E_LIMIT, COAX_E_EXISTS (its own token waits at this remote
+   already), COAX_E_TOO_LARGE, COAX_E_RESOLVE (no such interface), COAX_E_NO_CREDENTIALS, COAX_E_CREDENTIALS_KIND,
+   COAX_E_CREDENTIALS_SIZE, COAX_E_NOT_FOUND (credentials that refer to a missing label), COAX_E_HANDSHAKE,
+   COAX_E_DROPPED (a remote that is gone), COAX_E_IO, COAX_E_NO_MEMORY. */
 COAX_API enum coax_status coax_request_send(coax_request *request, coax_response_callback *callback, void *user,
                                             coax_error *error);
 

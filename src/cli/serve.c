@@ -124,6 +124,19 @@ static int listen_on_uris(const struct server *server) {
     return EXIT_OK;
 }
 
+static int join_groups(const struct server *server) {
+    const struct argument_texts *groups = &server->settings->groups;
+    coax_error error;
+    for (size_t i = 0; i < groups->count; i++) {
+        enum coax_status status = coax_endpoint_join(server->endpoint, groups->items[i], &error);
+        if (status != COAX_OK) {
+            return complain(status == COAX_E_INVALID ? EXIT_USAGE : EXIT_ERROR, "--join %s: %s", groups->items[i],
+                            error.text);
+        }
+    }
+    return EXIT_OK;
+}
+
 static int print_uris(const struct server *server) {
     char uri[SERVE_URI_CAPACITY];
     bool written = true;
@@ -165,6 +178,9 @@ static int start(struct server *server) {
         return complain(code, "%s", error.text);
     }
     code = server->settings->uris.count > 0 ? listen_on_uris(server) : listen_on_defaults(server);
+    if (code == EXIT_OK) {
+        code = join_groups(server);
+    }
     return code == EXIT_OK ? print_uris(server) : code;
 }
 

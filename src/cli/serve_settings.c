@@ -13,6 +13,8 @@ static const struct argument table[] = {
      offsetof(struct serve_settings, credentials)},
     {"files", 0, "DIR", "serve the files of DIR at /files, but none whose name begins with '.'", argument_text,
      offsetof(struct serve_settings, files)},
+    {"join", 0, "GROUP", "hear coap requests to a multicast group, such as ff02::fd%eth0; repeatable", argument_texts,
+     offsetof(struct serve_settings, groups)},
     {"verbose", 'v', NULL, "show each message on stderr; twice: what the library does, too", argument_count,
      offsetof(struct serve_settings, verbose)},
     {"help", 'h', NULL, "show this", argument_flag, offsetof(struct serve_settings, help)},

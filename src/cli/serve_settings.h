@@ -9,7 +9,8 @@ struct serve_settings {
     const char *bind;           /* NULL: all addresses */
     int port;                   /* of coap, one more for coaps; -1: their default ports */
     struct argument_texts credentials;
-    const char *files; /* a folder; NULL: none */
+    const char *files;            /* a folder; NULL: none */
+    struct argument_texts groups; /* multicast groups to join */
     unsigned verbose;
     bool help;
     bool version;

@@ -27,13 +27,15 @@ static int read_list(const char *const *list) {
 
 static void reads_all_options(void **state) {
     (void)state;
-    assert_int_equal(
-        read_words("--bind", "::1", "--port=7000", "--credentials", "a", "--credentials", "b", "--files", "dir", "-vv"),
-        EXIT_OK);
+    assert_int_equal(read_words("--bind", "::1", "--port=7000", "--credentials", "a", "--credentials", "b", "--files",
+                                "dir", "--join", "ff02::fd%lo", "-vv"),
+                     EXIT_OK);
     assert_string_equal(settings.bind, "::1");
     assert_int_equal(settings.port, 7000);
     assert_int_equal(settings.credentials.count, 2);
     assert_string_equal(settings.files, "dir");
+    assert_int_equal(settings.groups.count, 1);
+    assert_string_equal(settings.groups.items[0], "ff02::fd%lo");
     assert_int_equal(settings.verbose, 2);
     assert_int_equal(settings.uris.count, 0);
     assert_string_equal(err, "");
@@ -122,8 +124,9 @@ static void help_shows_every_option(void **state) {
     struct capture capture = capture_begin(stdout);
     serve_help_print(stdout);
     capture_end(&capture, help, sizeof help);
-    static const char *const options[] = {"--bind ADDR",   "--port P", "--credentials FILE", "--files DIR",
-                                          "-v, --verbose", "SIGHUP",   "Exit codes"};
+    static const char *const options[] = {"--bind ADDR", "--port P",     "--credentials FILE",
+                                          "--files DIR", "--join GROUP", "-v, --verbose",
+                                          "SIGHUP",      "Exit codes"};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         assert_non_null(strstr(help, options[i]));
     }

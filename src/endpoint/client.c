@@ -36,7 +36,8 @@ static void release_errand(struct coax_request *request) {
 
 static enum coax_status new_errand(struct errand **result, coax_endpoint *endpoint, uint8_t code, const char *text,
                                    coax_error *error) {
-    if (code > 31) {
+    enum { METHOD_MAXIMUM = 31 };
+    if (code > METHOD_MAXIMUM) {
         return coax_fail(error, COAX_E_INVALID, "The code %u.%02u is not that of a request", coax_code_class(code),
                          coax_code_detail(code));
     }
@@ -82,8 +83,16 @@ static enum coax_status read_uri(struct errand *errand, coax_error *error) {
                : coax_fail(error, status, "The URI is too long for the options of a request: %.200s", text);
 }
 
-enum coax_status coax_request_new(coax_request **request, coax_endpoint *endpoint, uint8_t code, const char *uri,
-                                  coax_error *error) {
+/* An Empty message is no request: only a ping may be one, which has neither token nor options. */
+static enum coax_status check_method(uint8_t code, coax_error *error) {
+    return code != COAX_EMPTY ? COAX_OK
+                              : coax_fail(error, COAX_E_INVALID,
+                                          "The code 0.00 is not that of a request; "
+                                          "coax_endpoint_ping sends an Empty message");
+}
+
+static enum coax_status new_request(coax_request **request, coax_endpoint *endpoint, uint8_t code, const char *uri,
+                                    coax_error *error) {
     struct errand *errand;
     enum coax_status status = new_errand(&errand, endpoint, code, uri, error);
     if (status != COAX_OK) {
@@ -98,10 +107,19 @@ enum coax_status coax_request_new(coax_request **request, coax_endpoint *endpoin
     return COAX_OK;
 }
 
+enum coax_status coax_request_new(coax_request **request, coax_endpoint *endpoint, uint8_t code, const char *uri,
+                                  coax_error *error) {
+    enum coax_status status = check_method(code, error);
+    return status != COAX_OK ? status : new_request(request, endpoint, code, uri, error);
+}
+
 enum coax_status coax_request_new_to(coax_request **request, coax_endpoint *endpoint, coax_remote *remote, uint8_t code,
                                      const char *path, coax_error *error) {
     struct errand *errand;
-    enum coax_status status = new_errand(&errand, endpoint, code, path, error);
+    enum coax_status status = check_method(code, error);
+    if (status == COAX_OK) {
+        status = new_errand(&errand, endpoint, code, path, error);
+    }
     if (status != COAX_OK) {
         return status;
     }
@@ -135,33 +153,56 @@ static enum coax_status open_client_channel(coax_endpoint *endpoint, bool secure
     return status;
 }
 
-/* The remote on the first client's channel that can take it: two identities at one address need two sockets. */
-static enum coax_status find_remote(struct errand *errand, const struct address *address, struct coax_remote **remote,
-                                    coax_error *error) {
-    coax_endpoint *endpoint = errand->endpoint;
-    bool secure = coax_scheme_is_secure(errand->uri.scheme);
+/* The remote on this channel. */
+static enum coax_status remote_on(struct errand *errand, const struct path *path, struct coax_remote **remote,
+                                  coax_error *error) {
     const char *host = errand->uri.host; /* a literal too: a certificate can hold an address */
-    struct path path = {.remote = *address};
-    unsigned tried = 0;
-    for (uint32_t i = 0; i < endpoint->socket_count && tried < SECURE_CHANNELS_MAXIMUM; i++) {
-        const struct udp_socket *socket = &endpoint->sockets[i];
-        if (socket->listening || socket->secure != secure) {
-            continue;
-        }
-        path.channel = i;
-        tried++;
-        enum coax_status status =
-            coax_stack_remote(endpoint->stack, &path, secure, errand->normal, host, remote, error);
+    return coax_stack_remote(errand->endpoint->stack, path, coax_scheme_is_secure(errand->uri.scheme), errand->normal,
+                             host, remote, error);
+}
+
+/* The remote on one of the client's channels: two identities at one address need two sockets. An idle session makes
+   way where no channel is free: credentials that were loaded anew leave the old ones' behind. */
+static enum coax_status remote_in(struct errand *errand, struct path *path, const uint32_t *channels, unsigned count,
+                                  struct coax_remote **remote, coax_error *error) {
+    for (unsigned i = 0; i < count; i++) {
+        path->channel = channels[i];
+        enum coax_status status = remote_on(errand, path, remote, error);
         if (status != COAX_E_EXISTS) {
             return status;
         }
     }
-    if (tried == SECURE_CHANNELS_MAXIMUM) {
-        return coax_fail(error, COAX_E_LIMIT, "%u identities have sessions with that address already", tried);
+    for (unsigned i = 0; i < count && count == SECURE_CHANNELS_MAXIMUM; i++) {
+        path->channel = channels[i];
+        if (coax_stack_drop_idle(errand->endpoint->stack, path)) {
+            return remote_on(errand, path, remote, error);
+        }
     }
-    enum coax_status status = open_client_channel(endpoint, secure, &path.channel, error);
-    return status != COAX_OK ? status
-                             : coax_stack_remote(endpoint->stack, &path, secure, errand->normal, host, remote, error);
+    return COAX_E_EXISTS;
+}
+
+static enum coax_status find_remote(struct errand *errand, const struct address *address, struct coax_remote **remote,
+                                    coax_error *error) {
+    coax_endpoint *endpoint = errand->endpoint;
+    bool secure = coax_scheme_is_secure(errand->uri.scheme);
+    struct path path = {.remote = *address};
+    uint32_t channels[SECURE_CHANNELS_MAXIMUM];
+    unsigned count = 0;
+    for (uint32_t i = 0; i < endpoint->socket_count && count < SECURE_CHANNELS_MAXIMUM; i++) {
+        const struct udp_socket *socket = &endpoint->sockets[i];
+        if (!socket->listening && socket->secure == secure) {
+            channels[count++] = i;
+        }
+    }
+    enum coax_status status = remote_in(errand, &path, channels, count, remote, error);
+    if (status != COAX_E_EXISTS) {
+        return status;
+    }
+    if (count == SECURE_CHANNELS_MAXIMUM) {
+        return coax_fail(error, COAX_E_LIMIT, "%u identities have sessions with that address already", count);
+    }
+    status = open_client_channel(endpoint, secure, &path.channel, error);
+    return status != COAX_OK ? status : remote_on(errand, &path, remote, error);
 }
 
 /* Submits the request to the next address that takes it. */
@@ -244,6 +285,7 @@ static enum coax_status dispatch(struct errand *errand, coax_error *error) {
     if (errand->uri.zone[0] != '\0' && errand->addresses.addresses[0].zone == 0) {
         return coax_fail(error, COAX_E_RESOLVE, "There is no network interface %s", errand->uri.zone);
     }
+    coax_endpoint_settle_zone(&errand->addresses.addresses[0]);
     errand->addresses.count = 1;
     errand->next_address = 0;
     return try_addresses(errand, error);
@@ -257,9 +299,13 @@ enum coax_status coax_request_send(coax_request *request, coax_response_callback
     if (status != COAX_OK) {
         return status;
     }
-    status = dispatch(errand, error);
+    coax_error failure; /* of one address or channel, although another one may do */
+    status = dispatch(errand, &failure);
     if (status != COAX_OK) {
         coax_request_unstart(request);
+        if (error != NULL) {
+            *error = failure;
+        }
     }
     return status;
 }
@@ -281,7 +327,7 @@ static void ping_answered(coax_request *request, const coax_message *response, c
 enum coax_status coax_endpoint_ping(coax_endpoint *endpoint, const char *uri, coax_ping_callback *callback, void *user,
                                     coax_error *error) {
     coax_request *request;
-    enum coax_status status = coax_request_new(&request, endpoint, COAX_EMPTY, uri, error);
+    enum coax_status status = new_request(&request, endpoint, COAX_EMPTY, uri, error);
     if (status != COAX_OK) {
         return status;
     }

@@ -116,7 +116,7 @@ static int error_of(struct msghdr *header) {
 }
 
 void coax_udp_take_errors(const struct udp_socket *socket,
-                          void (*report)(void *user, const struct address *remote, int error_number), void *user) {
+                          void (*report)(void *user, const struct path *path, int error_number), void *user) {
     for (int i = 0; i < ERRORS_AT_ONCE; i++) {
         struct sockaddr_storage storage = {.ss_family = AF_UNSPEC};
         _Alignas(struct cmsghdr) uint8_t control[512];
@@ -131,11 +131,16 @@ void coax_udp_take_errors(const struct udp_socket *socket,
         if (recvmsg(socket->fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
             return;
         }
-        struct address remote;
-        coax_sockaddr_read(&remote, &storage);
+        struct path path = {.channel = 0};
+        coax_sockaddr_read(&path.remote, &storage);
+        if (socket->listening) {
+            read_local(&header, socket, &path.local);
+        }
         int error_number = error_of(&header);
-        if (error_number != 0 && remote.port != 0) {
-            report(user, &remote, error_number);
+        /* A datagram that was too large for the path: from now on the system sends such in fragments, so that the
+           retransmission arrives. */
+        if (error_number != 0 && error_number != EMSGSIZE && path.remote.port != 0) {
+            report(user, &path, error_number);
         }
     }
 }
@@ -194,12 +199,13 @@ static void send_run(struct datagram_batch *batch, const struct udp_socket *sock
             retried = false;
             continue;
         }
-        /* The error may be that of an earlier datagram, reported late: once, try again. */
-        if ((errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == EINTR) && !retried) {
+        bool is_full = errno == EAGAIN || errno == ENOBUFS; /* loses the datagram, as the network may */
+        /* Any other error may be that of an earlier datagram, to whomever, reported late: once, try again. */
+        if (!is_full && !retried) {
             retried = true;
             continue;
         }
-        if (errno != EAGAIN && errno != ENOBUFS) { /* a full queue loses the datagram, as the network may */
+        if (!is_full) {
             note_failure(batch, &batch->out_paths[first], errno);
         }
         first++;
@@ -207,16 +213,29 @@ static void send_run(struct datagram_batch *batch, const struct udp_socket *sock
     }
 }
 
+/* Addresses the datagrams. Those that their socket cannot send fail and leave the row: an IPv6 address would become
+   that of this very machine on an IPv4 socket. */
+static void prepare_out(struct datagram_batch *batch, const struct udp_socket *sockets) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < batch->out_count; i++) {
+        const struct path path = batch->out_paths[i];
+        const struct udp_socket *socket = &sockets[path.channel];
+        if (!coax_address_fits(&path.remote, socket->is_ip4)) {
+            note_failure(batch, &path, EAFNOSUPPORT);
+            continue;
+        }
+        struct slot *slot = &batch->out[i];
+        struct msghdr *header = &batch->out_headers[count].msg_hdr;
+        prepare(header, slot, socket->listening ? write_local(slot, socket, &path.local) : 0);
+        header->msg_namelen = coax_sockaddr_write(&slot->address, &path.remote, socket->is_ip4);
+        batch->out_paths[count++] = path;
+    }
+    batch->out_count = count;
+}
+
 void coax_batch_send(struct datagram_batch *batch, const struct udp_socket *sockets,
                      void (*report)(void *user, const struct path *path, int error_number), void *user) {
-    for (unsigned i = 0; i < batch->out_count; i++) {
-        const struct path *path = &batch->out_paths[i];
-        const struct udp_socket *socket = &sockets[path->channel];
-        size_t control_size = socket->listening ? write_local(&batch->out[i], socket, &path->local) : 0;
-        prepare(&batch->out_headers[i].msg_hdr, &batch->out[i], control_size);
-        batch->out_headers[i].msg_hdr.msg_namelen =
-            coax_sockaddr_write(&batch->out[i].address, &path->remote, socket->is_ip4);
-    }
+    prepare_out(batch, sockets);
     for (unsigned first = 0, end; first < batch->out_count; first = end) {
         uint32_t channel = batch->out_paths[first].channel;
         end = first + 1;

@@ -1,15 +1,51 @@
 #include "endpoint/socket.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <linux/errqueue.h> /* wants time.h */
 
 #include <cmocka.h>
 
 enum { DATAGRAM = 256, CLIENT = 0, SERVER = 1 };
+
+/* What the system's calls are made to say: the next sendmmsg fails so, errors of the network become this one. */
+static int send_errno, queued_errno;
+
+int sendmmsg(int fd, struct mmsghdr *headers, unsigned count, int flags) {
+    int (*real)(int, struct mmsghdr *, unsigned, int);
+    *(void **)&real = dlsym(RTLD_NEXT, "sendmmsg");
+    if (send_errno != 0) {
+        errno = send_errno;
+        send_errno = 0;
+        return -1;
+    }
+    return real(fd, headers, count, flags);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *header, int flags) {
+    ssize_t (*real)(int, struct msghdr *, int);
+    *(void **)&real = dlsym(RTLD_NEXT, "recvmsg");
+    ssize_t size = real(fd, header, flags);
+    for (struct cmsghdr *control = size < 0 ? NULL : CMSG_FIRSTHDR(header); control != NULL && queued_errno != 0;
+         control = CMSG_NXTHDR(header, control)) {
+        if (control->cmsg_type == (control->cmsg_level == IPPROTO_IP ? IP_RECVERR : IPV6_RECVERR)) {
+            struct sock_extended_err error;
+            memcpy(&error, CMSG_DATA(control), sizeof error);
+            error.ee_errno = (uint32_t)queued_errno;
+            memcpy(CMSG_DATA(control), &error, sizeof error);
+        }
+    }
+    return size;
+}
 
 struct fixture {
     struct datagram_batch *batch;
@@ -20,13 +56,14 @@ struct fixture {
     unsigned count;
     unsigned errors;
     int last_error;
-    struct address last_remote;
+    struct address last_remote, last_local;
 };
 
 static int set_up(void **state) {
     static struct fixture fixture;
     static const struct address any = {.port = 0};
     memset(&fixture, 0, sizeof fixture);
+    send_errno = queued_errno = 0;
     fixture.batch = coax_batch_new(DATAGRAM);
     fixture.sockets[SERVER].listening = true;
     for (int i = 0; i < 2; i++) {
@@ -58,11 +95,7 @@ static void note_path_error(void *user, const struct path *path, int error_numbe
     fixture->errors++;
     fixture->last_error = error_number;
     fixture->last_remote = path->remote;
-}
-
-static void note_error(void *user, const struct address *remote, int error_number) {
-    struct path path = {.remote = *remote};
-    note_path_error(user, &path, error_number);
+    fixture->last_local = path->local;
 }
 
 static struct path to_server(const struct fixture *fixture, uint8_t last_octet) {
@@ -140,10 +173,81 @@ static void a_closed_port_is_reported(void **state) {
     assert_true(coax_batch_add(fixture->batch, &path, (const uint8_t *)"?", 1));
     coax_batch_send(fixture->batch, fixture->sockets, note_path_error, fixture);
     wait_readable(fixture->sockets[CLIENT].fd, 0); /* POLLERR */
-    coax_udp_take_errors(&fixture->sockets[CLIENT], note_error, fixture);
+    coax_udp_take_errors(&fixture->sockets[CLIENT], note_path_error, fixture);
     assert_int_equal(fixture->errors, 1);
     assert_int_equal(fixture->last_error, ECONNREFUSED);
     assert_true(coax_address_equal(&fixture->last_remote, &closed.bound));
+}
+
+/* It is told with the address that the datagram left from: that is part of the peer's path. */
+static void a_closed_port_is_reported_to_a_listener(void **state) {
+    struct fixture *fixture = *state;
+    struct udp_socket closed = {.listening = true};
+    const struct address loopback = coax_address_ip4(127, 0, 0, 1, 0);
+    assert_int_equal(coax_udp_open(&closed, &loopback, NULL), COAX_OK);
+    close(closed.fd);
+    struct path path = {.channel = SERVER, .remote = closed.bound};
+    path.local = coax_address_ip4(127, 0, 0, 77, fixture->sockets[SERVER].bound.port);
+    assert_true(coax_batch_add(fixture->batch, &path, (const uint8_t *)"?", 1));
+    coax_batch_send(fixture->batch, fixture->sockets, note_path_error, fixture);
+    wait_readable(fixture->sockets[SERVER].fd, 0);
+    coax_udp_take_errors(&fixture->sockets[SERVER], note_path_error, fixture);
+    assert_int_equal(fixture->errors, 1);
+    assert_true(coax_address_equal(&fixture->last_remote, &path.remote));
+    assert_true(coax_address_equal(&fixture->last_local, &path.local));
+}
+
+/* Retransmission mends it. */
+static void a_datagram_too_large_for_the_way_is_not_reported(void **state) {
+    queued_errno = EMSGSIZE;
+    struct fixture *fixture = *state;
+    struct udp_socket closed = {.listening = true};
+    const struct address loopback = coax_address_ip4(127, 0, 0, 1, 0);
+    assert_int_equal(coax_udp_open(&closed, &loopback, NULL), COAX_OK);
+    close(closed.fd);
+    struct path path = {.channel = CLIENT, .remote = closed.bound};
+    assert_true(coax_batch_add(fixture->batch, &path, (const uint8_t *)"?", 1));
+    coax_batch_send(fixture->batch, fixture->sockets, note_path_error, fixture);
+    wait_readable(fixture->sockets[CLIENT].fd, 0);
+    coax_udp_take_errors(&fixture->sockets[CLIENT], note_path_error, fixture);
+    assert_int_equal(fixture->errors, 0);
+}
+
+/* The error of an earlier datagram, which the system reports late, does not cost the next one its way. */
+static void a_late_error_is_not_the_next_datagrams(void **state) {
+    static const int errors[] = {ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE, EACCES, EPROTO, EINTR};
+    struct fixture *fixture = *state;
+    struct path path = to_server(fixture, 1);
+    for (uint8_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        send_errno = errors[i];
+        assert_true(coax_batch_add(fixture->batch, &path, &i, 1));
+        coax_batch_send(fixture->batch, fixture->sockets, note_path_error, fixture);
+        receive_all(fixture, SERVER, i + 1U);
+        assert_int_equal(fixture->first_bytes[i], i);
+    }
+    assert_int_equal(fixture->errors, 0);
+}
+
+/* On a machine without IPv6. The server hears on every address of this machine: nothing must come to it. */
+static void an_ip6_address_does_not_become_this_machine(void **state) {
+    static const struct address any_ip4 = {.ip = {[10] = 0xff, [11] = 0xff}};
+    struct fixture *fixture = *state;
+    struct path good = to_server(fixture, 1), bad = good;
+    close(fixture->sockets[CLIENT].fd);
+    assert_int_equal(coax_udp_open(&fixture->sockets[CLIENT], &any_ip4, NULL), COAX_OK);
+    assert_true(fixture->sockets[CLIENT].is_ip4);
+    assert_true(coax_address_parse_ip("2001:db8::1", bad.remote.ip));
+    assert_true(coax_batch_add(fixture->batch, &bad, (const uint8_t *)"1", 1));
+    assert_true(coax_batch_add(fixture->batch, &good, (const uint8_t *)"2", 1));
+    assert_true(coax_batch_add(fixture->batch, &bad, (const uint8_t *)"3", 1));
+    assert_true(coax_batch_add(fixture->batch, &good, (const uint8_t *)"4", 1));
+    coax_batch_send(fixture->batch, fixture->sockets, note_path_error, fixture);
+    receive_all(fixture, SERVER, 2);
+    assert_int_equal(fixture->first_bytes[0], '2');
+    assert_int_equal(fixture->first_bytes[1], '4');
+    assert_int_equal(fixture->errors, 2);
+    assert_int_equal(fixture->last_error, EAFNOSUPPORT);
+    assert_true(coax_address_equal(&fixture->last_remote, &bad.remote));
 }
 
 /* One datagram that the system refuses does not keep back those behind it. */
@@ -168,6 +272,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_answer_leaves_from_the_address_that_was_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_truncated_datagram_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_closed_port_is_reported, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_closed_port_is_reported_to_a_listener, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_datagram_too_large_for_the_way_is_not_reported, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_late_error_is_not_the_next_datagrams, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_ip6_address_does_not_become_this_machine, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refused_datagram_is_reported_alone, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

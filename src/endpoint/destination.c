@@ -23,3 +23,13 @@ bool coax_endpoint_literal_address(const coax_uri *uri, struct address *address)
     }
     return true;
 }
+
+void coax_endpoint_settle_zone(struct address *address) {
+    enum { LINK_LOCAL_SCOPE = 2 };
+    const uint8_t *ip = address->ip;
+    bool is_link_local = ip[0] == 0xfe && (ip[1] & 0xc0U) == 0x80;
+    bool is_narrow_group = ip[0] == 0xff && (ip[1] & 0x0fU) <= LINK_LOCAL_SCOPE;
+    if (!is_link_local && !is_narrow_group) {
+        address->zone = 0;
+    }
+}

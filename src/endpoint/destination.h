@@ -12,4 +12,8 @@ enum coax_status coax_endpoint_find_transport(const coax_uri *uri, coax_error *e
  * zone 0. */
 bool coax_endpoint_literal_address(const coax_uri *uri, struct address *address);
 
+/* Takes the zone from an address that means the same host on every link (RFC 4007 section 4): the system ignores it,
+ * and answers come from the address without it. */
+void coax_endpoint_settle_zone(struct address *address);
+
 #endif

@@ -21,6 +21,23 @@ static void a_literal_has_an_address(void **state) {
     assert_int_equal(address.ip[15], 1);
 }
 
+static void only_scoped_addresses_keep_a_zone(void **state) {
+    (void)state;
+    static const struct {
+        const char *ip;
+        uint32_t zone;
+    } cases[] = {
+        {"fe80::1", 7}, {"febf::1", 7}, {"ff02::fd", 7}, {"ff11::1", 7},     {"fec0::1", 0},
+        {"::1", 0},     {"fd00::1", 0}, {"ff05::fd", 0}, {"2001:db8::1", 0}, {"192.0.2.1", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct address address = {.zone = 7};
+        assert_true(coax_address_parse_ip(cases[i].ip, address.ip));
+        coax_endpoint_settle_zone(&address);
+        assert_int_equal(address.zone, cases[i].zone);
+    }
+}
+
 static void a_name_has_none(void **state) {
     (void)state;
     coax_uri uri;
@@ -52,6 +69,7 @@ static void transports_are_found_by_scheme(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_literal_has_an_address),
+        cmocka_unit_test(only_scoped_addresses_keep_a_zone),
         cmocka_unit_test(a_name_has_none),
         cmocka_unit_test(transports_are_found_by_scheme),
     };

@@ -169,10 +169,11 @@ struct error_target {
     uint32_t channel;
 };
 
-static void report_network_error(void *user, const struct address *remote, int error_number) {
+static void report_network_error(void *user, const struct path *path, int error_number) {
     const struct error_target *target = user;
-    struct path path = {.remote = *remote, .channel = target->channel};
-    report_path_error(target->endpoint, &path, error_number);
+    struct path full = *path;
+    full.channel = target->channel;
+    report_path_error(target->endpoint, &full, error_number);
 }
 
 void coax_endpoint_flush(coax_endpoint *endpoint) {
@@ -208,14 +209,7 @@ static void process_wake(coax_endpoint *endpoint) {
     }
 }
 
-enum coax_status coax_endpoint_process(coax_endpoint *endpoint, coax_error *error) {
-    struct epoll_event events[EVENTS_AT_ONCE];
-    coax_endpoint_set_time(endpoint);
-    coax_endpoint_flush(endpoint);
-    int count = epoll_wait(endpoint->poll_fd, events, EVENTS_AT_ONCE, 0);
-    if (count < 0 && errno != EINTR) {
-        return coax_fail(error, COAX_E_IO, "epoll_wait: %s", strerror(errno));
-    }
+static void process_events(coax_endpoint *endpoint, const struct epoll_event *events, int count) {
     for (int i = 0; i < count; i++) {
         uint32_t mark = events[i].data.u32;
         if (mark == wake_mark) {
@@ -231,9 +225,31 @@ enum coax_status coax_endpoint_process(coax_endpoint *endpoint, coax_error *erro
             process_socket(endpoint, mark);
         }
     }
-    coax_stack_run(endpoint->stack);
+}
+
+static enum coax_status fail_nested(coax_error *error) {
+    return coax_fail(error, COAX_E_STATE, "The endpoint's loop cannot run inside one of its callbacks");
+}
+
+enum coax_status coax_endpoint_process(coax_endpoint *endpoint, coax_error *error) {
+    struct epoll_event events[EVENTS_AT_ONCE];
+    if (endpoint->is_processing) {
+        return fail_nested(error);
+    }
+    endpoint->is_processing = true;
+    coax_endpoint_set_time(endpoint);
     coax_endpoint_flush(endpoint);
-    return COAX_OK;
+    int count = epoll_wait(endpoint->poll_fd, events, EVENTS_AT_ONCE, 0);
+    bool failed = count < 0 && errno != EINTR;
+    enum coax_status status =
+        failed ? coax_fail(error, COAX_E_IO, "Waiting for sockets failed: %s", strerror(errno)) : COAX_OK;
+    if (!failed) {
+        process_events(endpoint, events, count);
+        coax_stack_run(endpoint->stack);
+        coax_endpoint_flush(endpoint);
+    }
+    endpoint->is_processing = false;
+    return status;
 }
 
 int coax_endpoint_fd(const coax_endpoint *endpoint) {
@@ -254,6 +270,9 @@ int coax_endpoint_timeout_ms(const coax_endpoint *endpoint) {
 }
 
 enum coax_status coax_endpoint_run(coax_endpoint *endpoint, coax_error *error) {
+    if (endpoint->is_processing) {
+        return fail_nested(error);
+    }
     while (!atomic_exchange(&endpoint->is_stopped, false)) {
         struct pollfd wait = {.fd = endpoint->poll_fd, .events = POLLIN};
         if (poll(&wait, 1, coax_endpoint_timeout_ms(endpoint)) < 0 && errno != EINTR) {

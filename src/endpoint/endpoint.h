@@ -15,6 +15,7 @@ struct coax_endpoint {
     int poll_fd; /* epoll: the sockets and the wake-up */
     int wake_fd; /* eventfd: stop, and answers of the resolver */
     atomic_bool is_stopped;
+    bool is_processing; /* inside coax_endpoint_process: what it received is still looked at */
     struct udp_socket sockets[ENDPOINT_SOCKETS_MAXIMUM]; /* a channel is an index */
     uint32_t socket_count;
     uint32_t listeners[ENDPOINT_SOCKETS_MAXIMUM]; /* channels in the order of coax_endpoint_listen */

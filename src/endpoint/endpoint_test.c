@@ -1,4 +1,5 @@
 #include "endpoint_fixture.h"
+#include "security/credentials_test_data.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -77,6 +78,99 @@ static void the_observer_sees_each_message(void **state) {
     free_pair(&pair);
 }
 
+struct nested {
+    coax_endpoint *endpoint;
+    enum coax_status processed, run;
+};
+
+static void run_the_loop_again(coax_exchange *exchange, const coax_message *request, void *user) {
+    struct nested *nested = user;
+    (void)request;
+    nested->processed = coax_endpoint_process(nested->endpoint, NULL);
+    nested->run = coax_endpoint_run(nested->endpoint, NULL);
+    (void)coax_respond_text(exchange, COAX_CONTENT, "done");
+}
+
+/* It would receive into the buffer that the request is a view of. */
+static void the_loop_does_not_run_inside_a_callback(void **state) {
+    (void)state;
+    struct endpoint_pair pair;
+    struct answer answer = {0};
+    assert_true(make_pair(&pair, "coap://127.0.0.1:0"));
+    struct nested nested = {pair.server, COAX_OK, COAX_OK};
+    coax_resource_config config = COAX_RESOURCE_CONFIG_INIT;
+    coax_request *request;
+    config.get = run_the_loop_again;
+    config.user = &nested;
+    assert_non_null(coax_site_add(coax_endpoint_site(pair.server), "", &config, NULL));
+    assert_int_equal(coax_request_new(&request, pair.client, COAX_GET, pair.uri, NULL), COAX_OK);
+    assert_int_equal(coax_request_send(request, note_answer, &answer, NULL), COAX_OK);
+    assert_true(drive(&pair, &answer.count));
+    assert_string_equal(answer.payload, "done");
+    assert_int_equal(nested.processed, COAX_E_STATE);
+    assert_int_equal(nested.run, COAX_E_STATE);
+    free_pair(&pair);
+}
+
+struct lines {
+    unsigned infos, warnings;
+    char warning[1024];
+};
+
+static void note_line(enum coax_log_level level, const char *text, void *user) {
+    struct lines *lines = user;
+    lines->infos += level == COAX_LOG_INFO;
+    if (level == COAX_LOG_WARNING) {
+        lines->warnings++;
+        (void)snprintf(lines->warning, sizeof lines->warning, "%s", text);
+    }
+}
+
+/* A server's operator hears why a client does not come in, without its secrets. */
+static void the_log_names_failed_handshakes(void **state) {
+    (void)state;
+    static const char key[] = "a wrong pre-shared key";
+    struct endpoint_pair pair;
+    struct answer answer;
+    struct lines lines = {0, 0, ""};
+    coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
+    config.log = note_line;
+    config.user = &lines;
+    assert_true(make_pair_of(&pair, "coaps://127.0.0.1:0", &config));
+    assert_int_equal(lines.infos, 1); /* that it listens */
+    assert_int_equal(coax_credentials_set_psk(coax_endpoint_credentials(pair.client), "coaps://*", "stranger", 8, key,
+                                              sizeof key - 1, NULL),
+                     COAX_OK);
+    assert_int_equal(ask_hello(&pair, NULL, &answer), COAX_OK);
+    assert_int_equal(answer.error.status, COAX_E_TLS_ALERT);
+    assert_int_equal(lines.warnings, 1); /* the server's: who asks gets an error */
+    assert_int_equal(strncmp(lines.warning, "coaps://127.0.0.1:", 18), 0);
+    assert_non_null(strstr(lines.warning, "identity"));
+    assert_null(strstr(lines.warning, key));
+    free_pair(&pair);
+}
+
+/* The first message of a handshake may be the one that cannot be agreed on. */
+static void the_log_names_handshakes_without_a_common_suite(void **state) {
+    (void)state;
+    struct endpoint_pair pair;
+    struct answer answer;
+    struct lines lines = {0, 0, ""};
+    coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
+    coax_rpk rpk = COAX_RPK_INIT;
+    config.log = note_line;
+    config.user = &lines;
+    rpk.private_key = TEST_PRIVATE_KEY;
+    rpk.peer_public_key = TEST_OTHER_PUBLIC_KEY;
+    assert_true(make_pair_of(&pair, "coaps://127.0.0.1:0", &config));
+    assert_int_equal(coax_credentials_set_rpk(coax_endpoint_credentials(pair.client), "coaps://*", &rpk, NULL),
+                     COAX_OK);
+    assert_int_equal(ask_hello(&pair, NULL, &answer), COAX_OK);
+    assert_int_equal(answer.error.status, COAX_E_TLS_ALERT);
+    assert_int_equal(lines.warnings, 1);
+    free_pair(&pair);
+}
+
 /* More requests at once than a batch holds. */
 static void many_requests_at_once(void **state) {
     (void)state;
@@ -109,6 +203,9 @@ int main(void) {
         cmocka_unit_test(nothing_to_do_means_no_deadline),
         cmocka_unit_test(the_loop_is_stopped_from_another_thread),
         cmocka_unit_test(the_observer_sees_each_message),
+        cmocka_unit_test(the_loop_does_not_run_inside_a_callback),
+        cmocka_unit_test(the_log_names_failed_handshakes),
+        cmocka_unit_test(the_log_names_handshakes_without_a_common_suite),
         cmocka_unit_test(many_requests_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

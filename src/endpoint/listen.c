@@ -75,6 +75,10 @@ enum coax_status coax_endpoint_listen(coax_endpoint *endpoint, const char *text,
     }
     endpoint->listeners[endpoint->listener_count] = channel;
     endpoint->listener_hosts[endpoint->listener_count++] = host;
+    char where[COAX_HOST_MAXIMUM + 100];
+    if (coax_endpoint_listening_uri(endpoint, endpoint->listener_count - 1, where, sizeof where) == COAX_OK) {
+        coax_endpoint_log(endpoint, COAX_LOG_INFO, "Listening on %s", where);
+    }
     return COAX_OK;
 }
 
@@ -86,6 +90,14 @@ enum coax_status coax_endpoint_listening_uri(const coax_endpoint *endpoint, size
     const char *host = endpoint->listener_hosts[index];
     enum coax_scheme scheme = socket->secure ? COAX_SCHEME_COAPS : COAX_SCHEME_COAP;
     return coax_remote_write_base(scheme, *host == '\0' ? NULL : host, &socket->bound, out, capacity);
+}
+
+/* A socket that is bound to one address gets nothing that is sent to a group; one for IPv6 carries IPv4, too. */
+static bool hears_group(const struct udp_socket *socket, const struct address *group) {
+    struct address bound = socket->bound;
+    bound.port = group->port;
+    bool is_of_family = socket->is_ip4 == coax_address_is_ip4(group) || !socket->is_ip4;
+    return is_of_family && (coax_address_is_unspecified(&bound) || coax_address_equal(&bound, group));
 }
 
 enum coax_status coax_endpoint_join(coax_endpoint *endpoint, const char *group, coax_error *error) {
@@ -106,8 +118,7 @@ enum coax_status coax_endpoint_join(coax_endpoint *endpoint, const char *group, 
     bool joined = false;
     for (uint32_t i = 0; i < endpoint->listener_count; i++) {
         const struct udp_socket *socket = &endpoint->sockets[endpoint->listeners[i]];
-        bool fits = socket->is_ip4 == coax_address_is_ip4(&address) || coax_address_is_unspecified(&socket->bound);
-        if (!socket->secure && fits) {
+        if (!socket->secure && hears_group(socket, &address)) {
             enum coax_status status = coax_udp_join(socket, &address, error);
             if (status != COAX_OK) {
                 return status;

@@ -82,6 +82,23 @@ static void groups_need_a_listener(void **state) {
     coax_endpoint_free(endpoint);
 }
 
+/* Listeners that cannot hear a group are passed over; if there is no other, that is an error. */
+static void groups_go_to_those_who_can_hear_them(void **state) {
+    (void)state;
+    coax_endpoint *endpoint;
+    assert_int_equal(coax_endpoint_new(&endpoint, NULL, NULL), COAX_OK);
+    assert_int_equal(coax_endpoint_listen(endpoint, "coap://127.0.0.1:0", NULL), COAX_OK);
+    assert_int_equal(coax_endpoint_listen(endpoint, "coap://[::1]:0", NULL), COAX_OK);
+    assert_int_equal(coax_endpoint_join(endpoint, "224.0.1.187%lo", NULL), COAX_E_STATE);
+    assert_int_equal(coax_endpoint_join(endpoint, "ff02::fd%lo", NULL), COAX_E_STATE);
+    assert_int_equal(coax_endpoint_listen(endpoint, "coap://0.0.0.0:0", NULL), COAX_OK);
+    assert_int_equal(coax_endpoint_join(endpoint, "ff02::fd%lo", NULL), COAX_E_STATE);
+    assert_int_equal(coax_endpoint_join(endpoint, "224.0.1.187%lo", NULL), COAX_OK);
+    assert_int_equal(coax_endpoint_listen(endpoint, "coap://[::]:0", NULL), COAX_OK);
+    assert_int_equal(coax_endpoint_join(endpoint, "ff02::fd%lo", NULL), COAX_OK);
+    coax_endpoint_free(endpoint);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_uri_names_the_port_that_it_got),
@@ -89,6 +106,7 @@ int main(void) {
         cmocka_unit_test(impossible_places_are_refused),
         cmocka_unit_test(the_wildcard_serves_ip4_and_ip6),
         cmocka_unit_test(groups_need_a_listener),
+        cmocka_unit_test(groups_go_to_those_who_can_hear_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,16 @@ static void *work(void *argument) {
     return NULL;
 }
 
+/* Signals are the program's: its handlers run in its threads, whose calls they then interrupt. */
+static bool start_worker(struct resolver *resolver) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int result = pthread_create(&resolver->worker, NULL, work, resolver);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result == 0;
+}
+
 struct resolver *coax_resolver_new(int wake_fd) {
     struct resolver *resolver = calloc(1, sizeof *resolver);
     if (resolver == NULL) {
@@ -170,7 +181,7 @@ struct resolver *coax_resolver_new(int wake_fd) {
     list_init(&resolver->answered);
     pthread_mutex_init(&resolver->lock, NULL);
     pthread_cond_init(&resolver->work, NULL);
-    if (pthread_create(&resolver->worker, NULL, work, resolver) != 0) {
+    if (!start_worker(resolver)) {
         destroy(resolver);
         return NULL;
     }
@@ -217,20 +228,27 @@ enum coax_status coax_resolver_ask(struct resolver *resolver, const char *host, 
     return COAX_OK;
 }
 
-static void cancel_in(struct list_node *list, uint64_t ticket) {
+static struct lookup *find_in(const struct list_node *list, uint64_t ticket) {
     for (struct list_node *node = list->next; node != list; node = node->next) {
         struct lookup *lookup = COAX_CONTAINER(node, struct lookup, node);
         if (lookup->ticket == ticket) {
-            lookup->callback = NULL;
+            return lookup;
         }
     }
+    return NULL;
 }
 
 void coax_resolver_cancel(struct resolver *resolver, uint64_t ticket) {
     pthread_mutex_lock(&resolver->lock);
-    cancel_in(&resolver->waiting, ticket);
-    cancel_in(&resolver->answered, ticket);
-    if (resolver->under_way != NULL && resolver->under_way->ticket == ticket) {
+    struct lookup *waiting = find_in(&resolver->waiting, ticket);
+    struct lookup *answered = find_in(&resolver->answered, ticket);
+    if (waiting != NULL) { /* it would keep those behind it waiting, for nothing */
+        list_remove(&waiting->node);
+        free(waiting);
+        resolver->count--;
+    } else if (answered != NULL) {
+        answered->callback = NULL;
+    } else if (resolver->under_way != NULL && resolver->under_way->ticket == ticket) {
         resolver->under_way->callback = NULL;
     }
     pthread_mutex_unlock(&resolver->lock);

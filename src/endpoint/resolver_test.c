@@ -1,13 +1,34 @@
 #include "endpoint/resolver.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* Look-ups are counted, and wait while a test holds the gate. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static atomic_uint looked_up;
+static sigset_t mask_of_worker;
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **list) {
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    pthread_sigmask(SIG_BLOCK, NULL, &mask_of_worker);
+    looked_up++;
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+    return real(name, service, hints, list);
+}
 
 struct fixture {
     struct resolver *resolver;
@@ -118,11 +139,57 @@ static void zones_are_names_or_numbers(void **state) {
     assert_int_equal(coax_resolve_zone(""), 0);
 }
 
+/* The first one holds the worker up: what is cancelled behind it takes no place any more, and is not looked up. */
+static void a_cancelled_look_up_gives_its_place_back(void **state) {
+    struct fixture *fixture = *state;
+    uint64_t tickets[RESOLVER_WAITING];
+    unsigned looked_up_before = looked_up;
+    pthread_mutex_lock(&gate);
+    for (int turn = 0; turn < 3; turn++) {
+        for (unsigned i = turn == 0 ? 0 : 1; i < RESOLVER_WAITING; i++) {
+            assert_int_equal(
+                coax_resolver_ask(fixture->resolver, "127.0.0.1", 1, note_answer, fixture, &tickets[i], NULL), COAX_OK);
+        }
+        uint64_t one_more;
+        assert_int_equal(coax_resolver_ask(fixture->resolver, "h", 1, note_answer, fixture, &one_more, NULL),
+                         COAX_E_LIMIT);
+        for (unsigned i = 1; i < RESOLVER_WAITING; i++) {
+            coax_resolver_cancel(fixture->resolver, tickets[i]);
+        }
+        while (looked_up
+               == looked_up_before) { /* the first one is under way: from now on it is not among the waiting */
+            sched_yield();
+        }
+    }
+    pthread_mutex_unlock(&gate);
+    take_one(fixture);
+    assert_int_equal(fixture->answers, 1);
+    assert_int_equal(looked_up, looked_up_before + 1);
+}
+
+/* No handler of the program runs in a thread of the library: the call that the signal is to interrupt is elsewhere. */
+static void signals_are_left_to_the_program(void **state) {
+    struct fixture *fixture = *state;
+    sigset_t ours;
+    uint64_t ticket;
+    sigemptyset(&mask_of_worker);
+    assert_int_equal(coax_resolver_ask(fixture->resolver, "127.0.0.1", 1, note_answer, fixture, &ticket, NULL),
+                     COAX_OK);
+    take_one(fixture);
+    assert_int_equal(sigismember(&mask_of_worker, SIGINT), 1);
+    assert_int_equal(sigismember(&mask_of_worker, SIGTERM), 1);
+    assert_int_equal(sigismember(&mask_of_worker, SIGUSR1), 1);
+    pthread_sigmask(SIG_BLOCK, NULL, &ours);
+    assert_int_equal(sigismember(&ours, SIGINT), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_name_is_found_without_blocking, set_up, tear_down),
         cmocka_unit_test(a_name_that_does_not_exist_says_so),
         cmocka_unit_test_setup_teardown(a_cancelled_look_up_calls_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cancelled_look_up_gives_its_place_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(signals_are_left_to_the_program, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_number_of_look_ups_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(freeing_does_not_wait_for_answers, set_up, tear_down),
         cmocka_unit_test(zones_are_names_or_numbers),

@@ -27,16 +27,17 @@ void coax_batch_free(struct datagram_batch *batch);
 size_t coax_batch_receive(struct datagram_batch *batch, const struct udp_socket *socket,
                           void (*receive)(void *user, struct path *path, const uint8_t *data, size_t size), void *user);
 
-/* Takes the errors that the network reported for datagrams sent: calls `report` for each with the destination. Bounded.
- */
+/* Takes the errors that the network reported for datagrams sent: calls `report` for each; `path` lacks the channel.
+ * Bounded. Not told is what retransmission mends: that a datagram was too large for the way. */
 void coax_udp_take_errors(const struct udp_socket *socket,
-                          void (*report)(void *user, const struct address *remote, int error_number), void *user);
+                          void (*report)(void *user, const struct path *path, int error_number), void *user);
 
 /* Adds a datagram; false if the batch is full (send it first) or the datagram too large. */
 bool coax_batch_add(struct datagram_batch *batch, const struct path *path, const uint8_t *data, size_t size);
 bool coax_batch_is_empty(const struct datagram_batch *batch);
 
-/* Sends all of it; calls `report` for each datagram that the system refuses, after everything was sent. */
+/* Sends all of it; calls `report` for each datagram that the system refuses or that its socket cannot send (IPv6 over
+ * an IPv4 socket), after everything was sent. */
 void coax_batch_send(struct datagram_batch *batch, const struct udp_socket *sockets,
                      void (*report)(void *user, const struct path *path, int error_number), void *user);
 

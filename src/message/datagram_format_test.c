@@ -1,5 +1,6 @@
 #include "corpus.h"
 #include "message/datagram_format.h"
+#include "thorough.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -294,7 +295,7 @@ static void check_corruptions(const char *file, const uint8_t *data, size_t size
     assert_non_null(copy);
     memcpy(copy, data, size);
     for (size_t place = 0; place < size; place++) {
-        for (unsigned change = 1; change<256; change += place> 64 && place + 16 < size ? 37 : 1) {
+        for (unsigned change = 1; change<256; change += place> 64 && place + 16 < size ? 37 : thorough_step(1, 101)) {
             copy[place] = (uint8_t)(data[place] ^ change);
             check_decoding(copy, size, TOKEN_MAXIMUM);
             check_decoding(copy, size, EXTENDED_TOKEN_MAXIMUM);

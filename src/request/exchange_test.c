@@ -227,6 +227,68 @@ static void options_have_their_bound(void **state) {
     end();
 }
 
+/* The options leave no room for the Content-Format: 5.00 goes out, the request does not stay open. */
+static void options_without_room_for_the_format(void **state) {
+    (void)state;
+    static const char segment[255] = "";
+    begin(NULL);
+    plan.defers = true;
+    request(server_path(7), COAX_CON, -1);
+    struct path path = server_path(7);
+    const struct peer *peer = coax_peer_find(&stack->datagrams, &path);
+    assert_int_equal(peer->pending_incoming, 1);
+    assert_int_equal(coax_exchange_add_option(kept, COAX_OPTION_LOCATION_PATH, segment, 255), COAX_OK);
+    assert_int_equal(coax_exchange_add_option(kept, COAX_OPTION_LOCATION_PATH, segment, 251), COAX_OK);
+    assert_int_equal(coax_respond(kept, COAX_CREATED, 10000, NULL, 0), COAX_E_TOO_LARGE);
+    struct coax_message response = wire_expect_message(&wire);
+    assert_int_equal(response.code, COAX_INTERNAL_SERVER_ERROR);
+    assert_int_equal(response.options.size, 0);
+    assert_int_equal(peer->pending_incoming, 0);
+    assert_int_equal(stack->requests.exchanges.in_use, 0);
+    end();
+}
+
+/* The 5.00 that stands in for a response too large is an error as any other: No-Response and multicast forbid it. */
+static void what_replaces_a_response_obeys_too(void **state) {
+    (void)state;
+    static const char large[3000] = "";
+    enum { NO_SERVER_ERRORS = 16 };
+    begin(NULL);
+    plan.payload = large;
+    plan.payload_size = sizeof large;
+    request(server_path(7), COAX_CON, NO_SERVER_ERRORS);
+    struct coax_message ack = wire_expect_message(&wire);
+    assert_int_equal(ack.code, COAX_EMPTY);
+    assert_int_equal(plan.status, COAX_E_TOO_LARGE);
+    request(multicast_path(7), COAX_NON, -1);
+    pass_ms(10000);
+    wire_expect_nothing(&wire);
+    end();
+}
+
+/* RFC 7252 section 4.5: a PUT that comes twice is carried out once. */
+static void a_duplicate_is_not_handled_again(void **state) {
+    (void)state;
+    begin(NULL);
+    plan.code = COAX_CHANGED;
+    for (int i = 0; i < 3; i++) {
+        next_id = 0x4321;
+        request(server_path(7), COAX_CON, -1);
+        WIRE_EXPECT(&wire, "\x62\x44\x43\x22tk");
+    }
+    assert_int_equal(handled, 1);
+    plan.defers = true;
+    for (int i = 0; i < 3; i++) {
+        next_id = 0x5000;
+        request(server_path(7), COAX_CON, -1);
+    }
+    wire_expect_nothing(&wire);
+    assert_int_equal(handled, 2);
+    assert_int_equal(coax_respond(kept, COAX_CHANGED, COAX_NO_FORMAT, NULL, 0), COAX_OK);
+    WIRE_EXPECT(&wire, "\x62\x44\x50\x01tk");
+    end();
+}
+
 /* More than the settings allow: 5.03, with Max-Age (RFC 7252 section 5.9.3.4). */
 static void overload_is_told(void **state) {
     (void)state;
@@ -241,6 +303,11 @@ static void overload_is_told(void **state) {
     assert_int_equal(response.code, COAX_SERVICE_UNAVAILABLE);
     assert_true(coax_message_max_age(&response) > 0);
     assert_memory_equal(response.token.data, "tk", 2);
+    request(server_path(8), COAX_CON, 16); /* no server errors wanted (RFC 7967) */
+    assert_int_equal(wire_expect_message(&wire).code, COAX_EMPTY);
+    request(multicast_path(8), COAX_NON, -1);
+    pass_ms(99); /* before the first one's empty acknowledgement */
+    wire_expect_nothing(&wire);
     assert_int_equal(handled, 1);
     assert_int_equal(coax_respond(first, COAX_CONTENT, COAX_NO_FORMAT, NULL, 0), COAX_OK);
     plan.defers = false;
@@ -286,6 +353,9 @@ int main(void) {
         cmocka_unit_test(a_deferred_answer_in_time_is_piggybacked),
         cmocka_unit_test(too_large_an_answer_becomes_5_00),
         cmocka_unit_test(options_have_their_bound),
+        cmocka_unit_test(options_without_room_for_the_format),
+        cmocka_unit_test(what_replaces_a_response_obeys_too),
+        cmocka_unit_test(a_duplicate_is_not_handled_again),
         cmocka_unit_test(overload_is_told),
         cmocka_unit_test(an_exchange_outlives_its_remote),
         cmocka_unit_test(the_deferred_are_answered_into_the_void_after_a_shutdown),

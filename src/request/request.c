@@ -270,6 +270,7 @@ enum coax_status coax_request_submit(struct coax_request *request, struct coax_r
 
 static void request_acknowledged(struct delivery *delivery) {
     struct coax_request *request = COAX_CONTAINER(delivery, struct coax_request, delivery);
+    request->recover = NULL; /* the peer may have executed it: never a second time, elsewhere */
     if (request->callback == NULL) {
         complete(request, NULL, NULL);
     } else {

@@ -21,11 +21,11 @@ enum coax_status coax_request_layer_init(struct request_layer *layer) {
 
 void coax_request_layer_shut_down(struct request_layer *layer) {
     coax_error error;
-    struct list_node *node;
     coax_fail(&error, COAX_E_SHUT_DOWN, "the endpoint was shut down");
     layer->is_shut_down = true;
-    while ((node = list_first(&layer->requests)) != NULL) {
-        struct coax_request *request = COAX_CONTAINER(node, struct coax_request, of_layer);
+    /* The youngest first, so that none that is queued goes out because one before it has ended. */
+    while (!list_is_empty(&layer->requests)) {
+        struct coax_request *request = COAX_CONTAINER(layer->requests.previous, struct coax_request, of_layer);
         request->recover = NULL;
         coax_request_fail(request, &error);
     }

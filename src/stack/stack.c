@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "stack/dispatch.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 static enum coax_status check_range(const char *name, uint32_t value, uint32_t minimum, uint32_t maximum,
@@ -90,7 +91,26 @@ static bool on_response(void *user, struct coax_remote *remote, const struct coa
     return coax_request_layer_response(&((struct stack *)user)->requests, remote, message);
 }
 
+/* A server's operator hears of handshakes that failed and of clients that were sent away; who asks is told anyway. */
+static void log_lost(const coax_endpoint_config *config, const struct coax_remote *remote, const coax_error *error) {
+    static const enum coax_status warnings[] = {COAX_E_TLS_ALERT,   COAX_E_HANDSHAKE, COAX_E_HANDSHAKE_TIMEOUT,
+                                                COAX_E_CERTIFICATE, COAX_E_LIMIT,     COAX_E_NO_MEMORY};
+    if (config->log == NULL || error->status == COAX_E_SHUT_DOWN) {
+        return;
+    }
+    enum coax_log_level level = COAX_LOG_DEBUG;
+    for (size_t i = 0; i < sizeof warnings / sizeof *warnings && remote->local.port != 0; i++) {
+        level = error->status == warnings[i] ? COAX_LOG_WARNING : level;
+    }
+    char who[COAX_HOST_MAXIMUM + 100] = "";
+    char text[sizeof who + sizeof error->text + 2];
+    (void)coax_remote_uri(remote, who, sizeof who);
+    (void)snprintf(text, sizeof text, "%s: %s", who, error->text);
+    config->log(level, text, config->user);
+}
+
 static void on_lost(void *user, struct coax_remote *remote, const coax_error *error) {
+    log_lost(&((struct stack *)user)->config, remote, error);
     coax_request_layer_lost(&((struct stack *)user)->requests, remote, error);
 }
 
@@ -217,4 +237,8 @@ enum coax_status coax_stack_remote(struct stack *stack, const struct path *path,
     }
     coax_credential_unref(credential);
     return status;
+}
+
+bool coax_stack_drop_idle(struct stack *stack, const struct path *path) {
+    return coax_datagram_drop_idle(&stack->datagrams, path);
 }

@@ -53,4 +53,8 @@ void coax_stack_run(struct stack *stack);
 enum coax_status coax_stack_remote(struct stack *stack, const struct path *path, bool secure, const char *uri,
                                    const char *host, struct coax_remote **remote, coax_error *error);
 
+/* Ends the session with a path, in order, if nothing is under way there and nobody references it; false if it is busy,
+ * or there is none. */
+bool coax_stack_drop_idle(struct stack *stack, const struct path *path);
+
 #endif

@@ -20,12 +20,21 @@ enum coax_scheme coax_remote_scheme(const coax_remote *remote) {
     return remote->scheme;
 }
 
+/* As it stands in a URI: the '%' before a zone is escaped (RFC 6874 section 2), lest zone 251 be read as zone 1. */
+static void write_address(const struct address *address, uint16_t default_port, char *out, size_t capacity) {
+    char text[80];
+    coax_address_write(address, default_port, text, sizeof text);
+    size_t zone = strcspn(text, "%");
+    (void)snprintf(out, capacity, "%.*s%s%s", (int)zone, text, text[zone] == '%' ? "%25" : "",
+                   text[zone] == '%' ? text + zone + 1 : "");
+}
+
 static enum coax_status write_hostinfo(const char *host, const struct address *address, uint16_t default_port,
                                        char *out, size_t capacity) {
     char text[COAX_HOST_MAXIMUM + 80];
     uint8_t ip[16];
     if (host == NULL || coax_address_parse_ip(host, ip)) {
-        coax_address_write(address, default_port, text, sizeof text);
+        write_address(address, default_port, text, sizeof text);
     } else if (address->port == default_port) {
         (void)snprintf(text, sizeof text, "%s", host);
     } else {

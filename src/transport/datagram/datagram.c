@@ -129,7 +129,9 @@ void coax_datagram_unreachable(struct datagram_layer *layer, const struct path *
     if (peer == NULL) {
         return;
     }
-    if (peer->session != NULL) {
+    /* Nobody authenticates what the network says: a server's session stays, as its client may have it still. A client
+       makes another one when it asks again. */
+    if (peer->session != NULL && peer->path.local.port == 0) {
         coax_peer_end(peer, error);
         return;
     }
@@ -186,4 +188,17 @@ enum coax_status coax_datagram_secure_remote(struct datagram_layer *layer, const
     }
     coax_remote_unref(&peer->remote);
     return status;
+}
+
+bool coax_datagram_drop_idle(struct datagram_layer *layer, const struct path *path) {
+    struct peer *peer = coax_peer_find(layer, path);
+    if (peer == NULL) {
+        return false;
+    }
+    coax_peer_touch(peer); /* lists it if it is idle */
+    bool is_idle = list_contains_node(&peer->idle);
+    if (is_idle) {
+        coax_peer_end(peer, NULL);
+    }
+    return is_idle;
 }

@@ -93,4 +93,8 @@ enum coax_status coax_datagram_secure_remote(struct datagram_layer *layer, const
                                              struct credential *credential, const char *host,
                                              struct coax_remote **remote, coax_error *error);
 
+/* Ends the peer of a path, in order, if it is idle: nothing under way, no references. False if there is none or it is
+ * busy. */
+bool coax_datagram_drop_idle(struct datagram_layer *layer, const struct path *path);
+
 #endif

@@ -75,7 +75,7 @@ void coax_dtls_link_end(struct peer *peer, bool in_order) {
 
 static bool is_idle_too_long(const struct peer *peer, coax_instant now) {
     uint32_t idle_ms = peer->layer->settings.session_idle_ms;
-    return idle_ms != 0 && list_contains_node(&peer->idle)
+    return idle_ms != 0 && peer->remote.references == 0 && list_contains_node(&peer->idle)
            && now >= coax_instant_after_ms(peer->last_activity, idle_ms);
 }
 
@@ -173,6 +173,8 @@ static void accept_hello(struct datagram_layer *layer, const struct path *path, 
     layer->handshake_count++;
     coax_remote_ref(&peer->remote);
     enum coax_status status = COAX_OK;
+    coax_error error;
+    coax_fail_memory(&error);
     if (predecessor != NULL) {
         peer->predecessor = predecessor;
         predecessor->successor = peer;
@@ -180,10 +182,10 @@ static void accept_hello(struct datagram_layer *layer, const struct path *path, 
         status = coax_peer_insert(peer);
     }
     if (status == COAX_OK) {
-        status = coax_dtls_server_new(&peer->session, layer->dtls, data, size, &link_events, peer, layer->now, NULL);
+        status = coax_dtls_server_new(&peer->session, layer->dtls, data, size, &link_events, peer, layer->now, &error);
     }
     if (status != COAX_OK) {
-        coax_peer_end(peer, NULL);
+        coax_peer_end(peer, &error);
     } else {
         coax_dtls_link_schedule(peer);
     }

@@ -96,6 +96,8 @@ void coax_peer_send_queued(struct peer *peer);
 void coax_peer_put(struct peer *peer, const uint8_t *data, size_t size);
 /* An Empty message (RFC 7252 section 4.1). */
 void coax_peer_put_empty(struct peer *peer, enum coax_type type, uint16_t id);
+/* The largest message that can go out: over DTLS it must fit one record too. */
+size_t coax_peer_capacity(const struct peer *peer);
 uint16_t coax_peer_next_id(struct peer *peer);
 void coax_peer_trace(struct peer *peer, const struct coax_message *message, bool sent);
 

@@ -195,7 +195,7 @@ enum coax_status coax_respond_datagram(struct coax_remote *remote, struct incomi
     outgoing.type = incoming->confirmable ? COAX_ACK : COAX_NON;
     outgoing.id = incoming->confirmable ? incoming->id : coax_peer_next_id(peer);
     size_t size;
-    enum coax_status status = coax_datagram_encode(&outgoing, layer->scratch, layer->scratch_size, &size);
+    enum coax_status status = coax_datagram_encode(&outgoing, layer->scratch, coax_peer_capacity(peer), &size);
     if (status != COAX_OK) {
         return status;
     }

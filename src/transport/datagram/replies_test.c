@@ -129,6 +129,7 @@ static void non_confirmable_requests_get_such_answers(void **state) {
     struct coax_message late = wire_expect_message(&fixture.wire);
     assert_int_equal(late.type, COAX_NON);
     assert_int_equal(late.id, response.id + 1);
+    assert_true(list_contains_node(&fixture_peer(&fixture, server_path(9))->idle));
     fixture_pass_ms(&fixture, 100000);
     wire_expect_nothing(&fixture.wire);
     fixture_stop(&fixture);
@@ -308,6 +309,7 @@ static void an_answer_too_large_leaves_the_request_open(void **state) {
         struct coax_message response = wire_expect_message(&fixture.wire);
         assert_int_equal(response.code, COAX_INTERNAL_SERVER_ERROR);
         assert_int_equal(response.type, separate != 0 ? COAX_CON : COAX_ACK);
+        assert_int_equal(fixture_peer(&fixture, server_path(9))->pending_incoming, 0);
         fixture_stop(&fixture);
     }
 }

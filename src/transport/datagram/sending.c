@@ -22,6 +22,12 @@ uint16_t coax_peer_next_id(struct peer *peer) {
     return peer->next_id;
 }
 
+size_t coax_peer_capacity(const struct peer *peer) {
+    enum { RECORD_MAXIMUM = 16128 }; /* see dtls_settings */
+    size_t size = peer->layer->scratch_size;
+    return peer->remote.scheme == COAX_SCHEME_COAPS && size > RECORD_MAXIMUM ? RECORD_MAXIMUM : size;
+}
+
 void coax_peer_trace(struct peer *peer, const struct coax_message *message, bool sent) {
     const struct transport_events *events = &peer->layer->events;
     if (events->trace != NULL) {
@@ -226,10 +232,11 @@ enum coax_status coax_transmit_message(struct coax_remote *remote, const struct 
     outgoing.type = confirmable ? COAX_CON : COAX_NON;
     outgoing.id = coax_peer_next_id(peer);
     size_t size;
-    status = coax_datagram_encode(&outgoing, layer->scratch, layer->scratch_size, &size);
+    size_t capacity = coax_peer_capacity(peer);
+    status = coax_datagram_encode(&outgoing, layer->scratch, capacity, &size);
     if (status != COAX_OK) {
-        return coax_fail(error, status, "The message is larger than the %zu bytes of max_message_size",
-                         layer->scratch_size);
+        return coax_fail(error, status, "The message is larger than %zu bytes, which is %s", capacity,
+                         capacity < layer->scratch_size ? "all that fits a DTLS record" : "max_message_size");
     }
     if (!confirmable && delivery == NULL && !must_wait(peer, false)) {
         coax_peer_put(peer, layer->scratch, size);

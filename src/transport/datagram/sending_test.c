@@ -222,10 +222,10 @@ static void nstart_bounds_what_is_unconfirmed(void **state) {
         struct watched_delivery watched[MESSAGES], other;
         fixture_start(&fixture, &settings);
         struct coax_remote *remote = fixture_remote(&fixture, client_path(9));
-        for (uint8_t i = 0; i < MESSAGES; i++) {
-            assert_int_equal(fixture_send_get(&fixture, remote, true, i, &watched[i], NULL), COAX_OK);
+        for (unsigned i = 0; i < MESSAGES; i++) {
+            assert_int_equal(fixture_send_get(&fixture, remote, true, (uint8_t)i, &watched[i], NULL), COAX_OK);
         }
-        for (uint8_t i = 0; i < nstart; i++) {
+        for (unsigned i = 0; i < nstart; i++) {
             assert_int_equal(next_token(&fixture.wire), i);
         }
         wire_expect_nothing(&fixture.wire);
@@ -238,7 +238,7 @@ static void nstart_bounds_what_is_unconfirmed(void **state) {
                          COAX_OK);
         assert_int_equal(next_token(&fixture.wire), 0xef);
         remote->transport->cancel(&other.delivery);
-        for (uint8_t i = 0; i < MESSAGES; i++) { /* in order, one for each that ends, however it ends */
+        for (unsigned i = 0; i < MESSAGES; i++) { /* in order, one for each that ends, however it ends */
             if (i == 1) {
                 remote->transport->cancel(&watched[i].delivery);
             } else {
@@ -385,10 +385,9 @@ static void message_ids_go_around(void **state) {
         expected = (uint16_t)(expected + (expected == first.id));
         assert_int_equal(wire_expect_message(&fixture.wire).id, expected);
     }
-    struct coax_message other = {0};
     remote = fixture_remote(&fixture, client_path(8));
     assert_int_equal(remote->transport->send(remote, &get, false, NULL, NULL), COAX_OK);
-    other = wire_expect_message(&fixture.wire);
+    struct coax_message other = wire_expect_message(&fixture.wire);
     assert_int_not_equal(other.id, (uint16_t)(first.id + 1)); /* of a start of its own */
     fixture_stop(&fixture);
 }

@@ -69,7 +69,7 @@ static ssize_t pull(gnutls_transport_ptr_t user, void *data, size_t capacity) {
     memcpy(data, session->input, size);
     session->input += size;
     session->input_size -= size;
-    if (session->handshake != NULL) {
+    if (session->secure.state == SECURE_HANDSHAKING) {
         remember(session->handshake->last, data, size);
     }
     return (ssize_t)size;
@@ -247,7 +247,7 @@ static void step_handshake(struct tls_session *session) {
 
 /* Says so before GnuTLS would take the bytes of another protocol for the size of a record. */
 static bool is_other_protocol(struct tls_session *session, const uint8_t *data, size_t size) {
-    if (session->handshake == NULL || session->handshake->secure.heard || size == 0) {
+    if (session->secure.state != SECURE_HANDSHAKING || session->handshake->secure.heard || size == 0) {
         return false;
     }
     session->handshake->secure.heard = true;

@@ -196,8 +196,8 @@ static void explain_code(const struct secure_session *session, int code, coax_er
     }
 }
 
-/* Over a stream nothing is lost, so what does not verify is told at once: in TLS 1.2 the Finished, in TLS 1.3 the binder
-   of the ClientHello. */
+/* Over a stream nothing is lost, so what does not verify is told at once: in TLS 1.2 the Finished, in TLS 1.3 the
+   binder of the ClientHello. */
 static bool is_wrong_key(const struct secure_session *session, int code) {
     if (!session->is_server || session->credential == NULL || session->credential->kind != CREDENTIAL_PSK) {
         return false;

@@ -18,16 +18,16 @@ bool coax_signaling_understood(const struct coax_message *message, struct option
     return coax_message_options_understood(message, supports_nothing, problem);
 }
 
-/* The first option with this number, if its size is one that it can have. */
-static bool find(const struct coax_message *message, uint16_t number, coax_option *option) {
-    const coax_option_definition *definition = coax_option_in(message->code, number);
-    return definition != NULL && coax_message_option(message, number, option)
+/* The first option with this number in a message of this code, if its size is one that it can have. */
+static bool find(const struct coax_message *message, uint8_t code, uint16_t number, coax_option *option) {
+    const coax_option_definition *definition = coax_option_in(code, number);
+    return message->code == code && definition != NULL && coax_message_option(message, number, option)
            && option->size >= definition->minimum_size && option->size <= definition->maximum_size;
 }
 
-static uint32_t find_uint(const struct coax_message *message, uint16_t number, uint32_t otherwise) {
+static uint32_t find_uint(const struct coax_message *message, uint8_t code, uint16_t number, uint32_t otherwise) {
     coax_option option;
-    return find(message, number, &option) ? (uint32_t)coax_option_uint(&option) : otherwise;
+    return find(message, code, number, &option) ? (uint32_t)coax_option_uint(&option) : otherwise;
 }
 
 /* RFC 8974 section 2.2.1: a value out of range stands for the nearest in it. */
@@ -37,15 +37,16 @@ static uint32_t token_maximum_of(uint32_t value) {
 
 void coax_csm_read(const struct coax_message *csm, struct capabilities *capabilities) {
     coax_option option;
-    capabilities->max_message_size = find_uint(csm, SIGNALING_MAX_MESSAGE_SIZE, capabilities->max_message_size);
+    capabilities->max_message_size =
+        find_uint(csm, COAX_CSM, SIGNALING_MAX_MESSAGE_SIZE, capabilities->max_message_size);
     capabilities->token_maximum =
-        token_maximum_of(find_uint(csm, SIGNALING_EXTENDED_TOKEN_LENGTH, capabilities->token_maximum));
-    capabilities->block_wise_transfer |= find(csm, SIGNALING_BLOCK_WISE_TRANSFER, &option);
+        token_maximum_of(find_uint(csm, COAX_CSM, SIGNALING_EXTENDED_TOKEN_LENGTH, capabilities->token_maximum));
+    capabilities->block_wise_transfer |= find(csm, COAX_CSM, SIGNALING_BLOCK_WISE_TRANSFER, &option);
 }
 
 bool coax_signaling_has_custody(const struct coax_message *message) {
     coax_option option;
-    return (message->code == COAX_PING || message->code == COAX_PONG) && find(message, SIGNALING_CUSTODY, &option);
+    return find(message, COAX_PING, SIGNALING_CUSTODY, &option) || find(message, COAX_PONG, SIGNALING_CUSTODY, &option);
 }
 
 bool coax_release_next_address(const struct coax_message *release, size_t *position, struct bytes *address) {
@@ -61,12 +62,12 @@ bool coax_release_next_address(const struct coax_message *release, size_t *posit
 }
 
 uint32_t coax_release_hold_off(const struct coax_message *release) {
-    return find_uint(release, SIGNALING_HOLD_OFF, 0);
+    return find_uint(release, COAX_RELEASE, SIGNALING_HOLD_OFF, 0);
 }
 
 bool coax_abort_bad_csm_option(const struct coax_message *abort, uint16_t *number) {
     coax_option option;
-    if (abort->code != COAX_ABORT || !find(abort, SIGNALING_BAD_CSM_OPTION, &option)) {
+    if (!find(abort, COAX_ABORT, SIGNALING_BAD_CSM_OPTION, &option)) {
         return false;
     }
     *number = (uint16_t)coax_option_uint(&option);

@@ -1,6 +1,7 @@
 /* Signaling messages (RFC 8323 section 5): the capabilities that both ends tell each other, Ping and Pong, and the two
    ways to end a connection. Their options are numbered for each code anew; coax_option_in() knows them. Elective
-   options of a wrong size, and repeated ones, are ignored, as everywhere (RFC 7252 section 5.4). */
+   options of a wrong size, and repeated ones, are ignored, as everywhere (RFC 7252 section 5.4). A message of another
+   code than a function is about says nothing to it. */
 #ifndef COAX_MESSAGE_SIGNALING_H
 #define COAX_MESSAGE_SIGNALING_H
 

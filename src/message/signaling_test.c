@@ -110,6 +110,16 @@ static void wrong_and_repeated_elective_options_are_ignored(void **state) {
     assert_capabilities(&peer, 2048, 8, false);
 }
 
+static void only_a_csm_is_read_as_one(void **state) {
+    (void)state;
+    struct capabilities peer = capabilities_base;
+    struct coax_message message = with_options(COAX_PING, "\x22\x08\x00\x20", 4);
+    coax_csm_read(&message, &peer);
+    message.code = COAX_GET;
+    coax_csm_read(&message, &peer);
+    assert_capabilities(&peer, 1152, 8, false);
+}
+
 static void unknown_critical_options_are_found(void **state) {
     (void)state;
     static const struct {
@@ -326,6 +336,7 @@ int main(void) {
         cmocka_unit_test(bert_wants_both_capabilities),
         cmocka_unit_test(token_lengths_out_of_range_become_the_nearest),
         cmocka_unit_test(wrong_and_repeated_elective_options_are_ignored),
+        cmocka_unit_test(only_a_csm_is_read_as_one),
         cmocka_unit_test(unknown_critical_options_are_found),
         cmocka_unit_test(writes_a_csm),
         cmocka_unit_test(reads_the_csm_that_it_wrote),

@@ -76,7 +76,7 @@ enum coax_status coax_body_decode(struct coax_message *message, const uint8_t *d
         return status;
     }
     size_t offset = header_size, options_size = 0;
-    struct bytes token, payload;
+    struct bytes token = bytes_of(NULL, 0), payload = bytes_of(NULL, 0);
     status = read_token(&token, data, size, &offset, token_maximum, error);
     if (status != COAX_OK) {
         return status;

@@ -16,7 +16,7 @@ extern "C" {
 /* Class and detail as in "4.04": COAX_CODE(4, 4). */
 #define COAX_CODE(class_, detail) ((uint8_t)(((class_) << 5) | (detail)))
 
-/* Codes: RFC 7252 section 12.1, 7959, 8132, 8516, 8768. Any uint8_t can arrive; these have names. */
+/* Codes: RFC 7252 section 12.1, 7959, 8132, 8323, 8516, 8768. Any uint8_t can arrive; these have names. */
 enum coax_code {
     COAX_EMPTY = COAX_CODE(0, 0),
     COAX_GET = COAX_CODE(0, 1),
@@ -53,6 +53,11 @@ enum coax_code {
     COAX_GATEWAY_TIMEOUT = COAX_CODE(5, 4),
     COAX_PROXYING_NOT_SUPPORTED = COAX_CODE(5, 5),
     COAX_HOP_LIMIT_REACHED = COAX_CODE(5, 8),
+    COAX_CSM = COAX_CODE(7, 1), /* signaling, over reliable transports only (RFC 8323 section 5) */
+    COAX_PING = COAX_CODE(7, 2),
+    COAX_PONG = COAX_CODE(7, 3),
+    COAX_RELEASE = COAX_CODE(7, 4),
+    COAX_ABORT = COAX_CODE(7, 5),
 };
 
 /* The class (0 to 7) and detail (0 to 31) of a code. */
@@ -63,6 +68,11 @@ static inline unsigned coax_code_detail(uint8_t code) {
     return code & 0x1fU;
 }
 
+/* Whether a code is one of signaling (class 7). */
+static inline bool coax_code_is_signaling(uint8_t code) {
+    return coax_code_class(code) == 7;
+}
+
 /* The name of a code: "GET", "Content", "Not Found"; NULL for a code without one. Static storage. */
 COAX_API const char *coax_code_name(uint8_t code);
 
@@ -70,8 +80,8 @@ COAX_API const char *coax_code_name(uint8_t code);
  */
 COAX_API uint8_t coax_code_method(const char *name);
 
-/* Message types (RFC 7252 section 4.2, 4.3). Over a reliable transport they mean nothing. */
-enum coax_type { COAX_CON = 0, COAX_NON = 1, COAX_ACK = 2, COAX_RST = 3 };
+/* Message types (RFC 7252 section 4.2, 4.3). Over a reliable transport messages have none, and no ID. */
+enum coax_type { COAX_CON = 0, COAX_NON = 1, COAX_ACK = 2, COAX_RST = 3, COAX_NO_TYPE = 4 };
 
 /* Option numbers: RFC 7252, 7641, 7959, 7967, 8613, 8768, 9175, 9177. */
 enum coax_option_number {
@@ -119,6 +129,10 @@ typedef struct coax_option_definition {
 /* The definition of a number, or of a name in any letter case; NULL if unknown. Static storage. */
 COAX_API const coax_option_definition *coax_option_by_number(uint16_t number);
 COAX_API const coax_option_definition *coax_option_by_name(const char *name);
+
+/* The definition of a number in a message with this code: the signaling codes have options of their own (RFC 8323
+ * section 5.2); all others have those of coax_option_by_number(). NULL if unknown. Static storage. */
+COAX_API const coax_option_definition *coax_option_in(uint8_t code, uint16_t number);
 
 static inline bool coax_option_is_critical(uint16_t number) {
     return (number & 1U) != 0;
@@ -181,8 +195,9 @@ COAX_API coax_message *coax_message_copy(const coax_message *message);
 /* Frees a copy; its bytes are wiped. NULL is allowed. */
 COAX_API void coax_message_free(coax_message *message);
 
-/* Writes a message as people read it, one line: type, ID, token, code, options by name, payload size and an excerpt.
-   Control characters are escaped. Always NUL-terminates; returns the length that the whole line has, as snprintf does.
+/* Writes a message as people read it, one line: type and ID (if it has them), token, code, options by name, payload
+   size and an excerpt. Control characters are escaped. Always NUL-terminates; returns the length that the whole line
+   has, as snprintf does.
  */
 COAX_API size_t coax_message_describe(const coax_message *message, char *out, size_t capacity);
 

@@ -47,6 +47,7 @@ enum coax_status {
     COAX_E_HOST_NAME = -106,         /* the peer's certificate is valid, but for another host name */
     COAX_E_SHUT_DOWN = -107,         /* the endpoint was shut down */
     COAX_E_DROPPED = -108,           /* the session was dropped to keep a bound, or because it was idle */
+    COAX_E_LOST = -109,              /* the connection ended without a goodbye of the protocol on it */
 };
 
 /* What went wrong, for a program (status, alert) and for a person (text: one sentence or two, without a newline: what

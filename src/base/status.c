@@ -43,6 +43,7 @@ static const struct status_entry statuses[] = {
     [-COAX_E_HOST_NAME] = {"COAX_E_HOST_NAME", "The peer's certificate is for another host name"},
     [-COAX_E_SHUT_DOWN] = {"COAX_E_SHUT_DOWN", "The endpoint was shut down"},
     [-COAX_E_DROPPED] = {"COAX_E_DROPPED", "The session was dropped to keep a bound, or because it was idle"},
+    [-COAX_E_LOST] = {"COAX_E_LOST", "The connection ended without a goodbye"},
 };
 
 enum { STATUS_COUNT = sizeof statuses / sizeof statuses[0] };

@@ -43,6 +43,7 @@ static const enum coax_status all[] = {
     COAX_E_HOST_NAME,
     COAX_E_SHUT_DOWN,
     COAX_E_DROPPED,
+    COAX_E_LOST,
 };
 
 enum { ALL_COUNT = sizeof all / sizeof all[0] };
@@ -79,7 +80,7 @@ static void numbers_that_are_no_status_have_no_name(void **state) {
     assert_string_equal(coax_status_name((enum coax_status)INT32_MIN), "unknown status");
     assert_string_equal(coax_status_name((enum coax_status)INT32_MAX), "unknown status");
     assert_string_equal(coax_status_text((enum coax_status) - 25), "Unknown status");
-    assert_string_equal(coax_status_text((enum coax_status) - 109), "Unknown status");
+    assert_string_equal(coax_status_text((enum coax_status) - 110), "Unknown status");
 }
 
 /* The texts go into error messages after which a program adds its own stop or newline. */
@@ -98,6 +99,7 @@ static void the_numbers_are_the_abi(void **state) {
     assert_int_equal(COAX_E_STATE, -24);
     assert_int_equal(COAX_E_FATAL, -100);
     assert_int_equal(COAX_E_DROPPED, -108);
+    assert_int_equal(COAX_E_LOST, -109);
 }
 
 static void names_alerts(void **state) {

@@ -3,7 +3,7 @@
 #include <strings.h>
 
 /* Indexed by the code. RFC 7252 section 12.1; RFC 7959 section 2.9 (2.31, 4.08); RFC 8132 (FETCH, PATCH, iPATCH, 4.09,
-   4.22); RFC 8516 (4.29); RFC 8768 (5.08). */
+   4.22); RFC 8516 (4.29); RFC 8768 (5.08); RFC 8323 section 5 (7.NN). */
 static const char *const names[256] = {
     [COAX_EMPTY] = "Empty",
     [COAX_GET] = "GET",
@@ -40,6 +40,11 @@ static const char *const names[256] = {
     [COAX_GATEWAY_TIMEOUT] = "Gateway Timeout",
     [COAX_PROXYING_NOT_SUPPORTED] = "Proxying Not Supported",
     [COAX_HOP_LIMIT_REACHED] = "Hop Limit Reached",
+    [COAX_CSM] = "CSM",
+    [COAX_PING] = "Ping",
+    [COAX_PONG] = "Pong",
+    [COAX_RELEASE] = "Release",
+    [COAX_ABORT] = "Abort",
 };
 
 enum { METHODS_END = 32 /* codes 0.01 to 0.31 are methods */ };

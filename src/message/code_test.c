@@ -11,7 +11,7 @@ struct code_name {
     const char *name;
 };
 
-/* The IANA registries "CoAP Method Codes" and "CoAP Response Codes". */
+/* The IANA registries "CoAP Method Codes", "CoAP Response Codes" and "CoAP Signaling Codes". */
 static const struct code_name registry[] = {
     {0, 0, "Empty"},
     {0, 1, "GET"},
@@ -48,6 +48,11 @@ static const struct code_name registry[] = {
     {5, 4, "Gateway Timeout"},
     {5, 5, "Proxying Not Supported"},
     {5, 8, "Hop Limit Reached"},
+    {7, 1, "CSM"},
+    {7, 2, "Ping"},
+    {7, 3, "Pong"},
+    {7, 4, "Release"},
+    {7, 5, "Abort"},
 };
 
 enum { REGISTRY_SIZE = sizeof registry / sizeof registry[0] };
@@ -60,6 +65,7 @@ static void names_the_registered_codes(void **state) {
         assert_string_equal(coax_code_name(code), registry[i].name);
         assert_int_equal(coax_code_class(code), registry[i].class_);
         assert_int_equal(coax_code_detail(code), registry[i].detail);
+        assert_int_equal(coax_code_is_signaling(code), registry[i].class_ == 7);
     }
 }
 

@@ -2,9 +2,9 @@
 #ifndef COAX_MESSAGE_DATAGRAM_FORMAT_H
 #define COAX_MESSAGE_DATAGRAM_FORMAT_H
 
-#include "message/message.h"
+#include "message/body.h"
 
-enum { DATAGRAM_HEADER_SIZE = 4, TOKEN_MAXIMUM = 8, EXTENDED_TOKEN_MAXIMUM = 65804 };
+enum { DATAGRAM_HEADER_SIZE = 4 };
 
 /* Reads a message; its views point into `data`. `token_maximum` is 8, or more for a peer that negotiated extended
    tokens (then token lengths 13 and 14 are read as RFC 8974 says). COAX_E_FORMAT with the exact reason and offset:

@@ -164,8 +164,8 @@ static void put_value(struct line *line, const coax_option *option, enum coax_op
     }
 }
 
-static void put_option(struct line *line, const coax_option *option) {
-    const coax_option_definition *definition = coax_option_by_number(option->number);
+static void put_option(struct line *line, uint8_t code, const coax_option *option) {
+    const coax_option_definition *definition = coax_option_in(code, option->number);
     put_text(line, " ");
     if (definition == NULL) {
         put_format(line, "Option-%u", option->number);
@@ -214,33 +214,54 @@ static void put_payload(struct line *line, struct bytes payload) {
     }
 }
 
+/* Between this piece and the one before it, if there is one. */
+static void put_space(struct line *line) {
+    put_text(line, line->size == 0 ? "" : " ");
+}
+
+static void put_header(struct line *line, const struct coax_message *message) {
+    static const char *const types[] = {"CON", "NON", "ACK", "RST"};
+    if (message->type < sizeof types / sizeof types[0] && !coax_code_is_signaling(message->code)) {
+        put_format(line, "%s %04x", types[message->type], message->id);
+    }
+    if (message->token.size > 0) {
+        put_space(line);
+        put_text(line, "token ");
+        put_opaque(line, message->token);
+    }
+}
+
 static void put_code(struct line *line, uint8_t code) {
     const char *name = coax_code_name(code);
     if (name == NULL || coax_code_class(code) != 0) {
-        put_format(line, " %u.%02u", coax_code_class(code), coax_code_detail(code));
+        put_space(line);
+        put_format(line, "%u.%02u", coax_code_class(code), coax_code_detail(code));
     }
     if (name != NULL) {
-        put_text(line, " ");
+        put_space(line);
         put_text(line, name);
     }
 }
 
-size_t coax_message_describe(const coax_message *message, char *out, size_t capacity) {
-    static const char *const types[] = {"CON", "NON", "ACK", "RST"};
+size_t coax_text_quote(struct bytes text, char *out, size_t capacity) {
     struct line line = {out, capacity, 0, capacity == 0};
     if (capacity > 0) {
         out[0] = '\0';
     }
-    put_text(&line, types[message->type & 3]);
-    put_format(&line, " %04x", message->id);
-    if (message->token.size > 0) {
-        put_text(&line, " token ");
-        put_opaque(&line, message->token);
+    put_quoted(&line, text);
+    return line.size;
+}
+
+size_t coax_message_describe(const coax_message *message, char *out, size_t capacity) {
+    struct line line = {out, capacity, 0, capacity == 0};
+    if (capacity > 0) {
+        out[0] = '\0';
     }
+    put_header(&line, message);
     put_code(&line, message->code);
     coax_option option;
     for (size_t position = 0; coax_message_next_option(message, &position, &option);) {
-        put_option(&line, &option);
+        put_option(&line, message->code, &option);
     }
     put_payload(&line, message->payload);
     return line.size;

@@ -181,6 +181,44 @@ static void writes_what_fits(void **state) {
     assert_int_equal(coax_message_describe(&message, NULL, 0), sizeof whole - 1);
 }
 
+/* Over reliable transports there is neither type nor message ID. */
+static void leaves_out_the_type_that_a_message_does_not_have(void **state) {
+    (void)state;
+    struct coax_message message = {.type = COAX_NO_TYPE, .code = COAX_GET, .token = bytes_of("\x20", 1)};
+    assert_line(&message, "token 20 GET");
+    message.token.size = 0;
+    assert_line(&message, "GET");
+    message.code = COAX_CONTENT;
+    message.payload = bytes_of("x", 1);
+    assert_line(&message, "2.05 Content payload 1 byte \"x\"");
+    assert_line(&(struct coax_message){.type = COAX_CON, .code = COAX_PONG}, "7.03 Pong");
+    assert_line(&(struct coax_message){.code = COAX_CODE(7, 31)}, "7.31");
+}
+
+static void names_signaling_options_by_code(void **state) {
+    (void)state;
+    struct coax_message message = {.type = COAX_NO_TYPE, .code = COAX_CSM};
+    message.options = bytes_of("\x22\x08\x00\x20\x21\x20\x11x", 8);
+    assert_line(&message, "7.01 CSM Max-Message-Size=2048 Block-Wise-Transfer Extended-Token-Length=32 Option-7=78");
+    message.options = bytes_of("\x20", 1);
+    message.code = COAX_PING;
+    assert_line(&message, "7.02 Ping Custody");
+    message.code = COAX_ABORT;
+    assert_line(&message, "7.05 Abort Bad-CSM-Option=0");
+}
+
+static void quotes_a_text_alone(void **state) {
+    (void)state;
+    char out[16];
+    assert_int_equal(coax_text_quote(bytes_of("a\nb", 3), out, sizeof out), 6);
+    assert_string_equal(out, "\"a\\nb\"");
+    assert_int_equal(coax_text_quote(bytes_of("", 0), out, sizeof out), 2);
+    assert_string_equal(out, "\"\"");
+    assert_int_equal(coax_text_quote(bytes_of("0123456789abcdef", 16), out, sizeof out), 18);
+    assert_string_equal(out, "\"0123456789abcd");
+    assert_int_equal(coax_text_quote(bytes_of("a", 1), NULL, 0), 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(describes_the_examples_of_rfc7252),
@@ -194,6 +232,9 @@ int main(void) {
         cmocka_unit_test(shows_text_payloads_quoted_and_others_in_hex),
         cmocka_unit_test(shows_an_excerpt_of_long_payloads),
         cmocka_unit_test(writes_what_fits),
+        cmocka_unit_test(leaves_out_the_type_that_a_message_does_not_have),
+        cmocka_unit_test(names_signaling_options_by_code),
+        cmocka_unit_test(quotes_a_text_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

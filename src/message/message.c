@@ -147,9 +147,9 @@ static const char *reason_against(const coax_option *option, const coax_option_d
     return repeated && !definition->repeatable ? "is repeated" : NULL;
 }
 
-static const char *reason_against_critical(const coax_option *option, bool (*supported)(uint16_t number),
+static const char *reason_against_critical(const coax_option *option, uint8_t code, bool (*supported)(uint16_t number),
                                            bool repeated) {
-    const coax_option_definition *definition = coax_option_by_number(option->number);
+    const coax_option_definition *definition = coax_option_in(code, option->number);
     if (definition == NULL) {
         return "is critical and unknown";
     }
@@ -167,7 +167,7 @@ bool coax_message_options_understood(const struct coax_message *message, bool (*
     while (coax_message_next_option(message, &position, &option)) {
         const char *reason = NULL;
         if (coax_option_is_critical(option.number)) {
-            reason = reason_against_critical(&option, supported, option.number == previous);
+            reason = reason_against_critical(&option, message->code, supported, option.number == previous);
         }
         if (reason != NULL) {
             *problem = (struct option_problem){option.number, reason};

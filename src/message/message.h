@@ -22,11 +22,15 @@ struct option_problem {
     const char *reason; /* "is critical and unknown", "is repeated", "is too long" … static */
 };
 
-/* Checks the options of a request or response by RFC 7252 section 5.4: a critical option that is unknown, that
-   `supported` (may be NULL) refuses, whose size is outside its limits, whose text is not UTF-8, or that is repeated
-   though not repeatable makes it false and fills *problem. Elective ones of these kinds are ignored:
+/* Checks the options of a request, response or signaling message by RFC 7252 section 5.4: a critical option that is
+   unknown, that `supported` (may be NULL) refuses, whose size is outside its limits, whose text is not UTF-8, or that
+   is repeated though not repeatable makes it false and fills *problem. Elective ones of these kinds are ignored:
    coax_message_option() still shows them, so readers of elective options check sizes. */
 bool coax_message_options_understood(const struct coax_message *message, bool (*supported)(uint16_t number),
                                      struct option_problem *problem);
+
+/* Writes a text that a peer sent in quotes, with escapes for what would act on a terminal, as a description shows it.
+   Always NUL-terminates; returns the length that the whole has. */
+size_t coax_text_quote(struct bytes text, char *out, size_t capacity);
 
 #endif

@@ -1,34 +1,19 @@
 #include "message/option.h"
 #include "base/error.h"
+#include "message/nibble.h"
 
 #include <string.h>
 
-/* RFC 7252 section 3.1: a nibble holds 0 to 12 itself, or says that one or two more bytes follow. */
-enum {
-    NIBBLE_ONE_BYTE = 13,
-    NIBBLE_TWO_BYTES = 14,
-    NIBBLE_RESERVED = 15,
-    ONE_BYTE_OFFSET = 13,
-    TWO_BYTES_OFFSET = 269,
-    VALUE_MAXIMUM = TWO_BYTES_OFFSET + 0xffff,
-    PAYLOAD_MARKER = 0xff,
-};
-
-static size_t extended_size(size_t value) {
-    return value < ONE_BYTE_OFFSET ? 0 : value < TWO_BYTES_OFFSET ? 1 : 2;
-}
+enum { VALUE_MAXIMUM = FOUR_BYTES_OFFSET - 1, PAYLOAD_MARKER = 0xff };
 
 /* Reads what a nibble stands for; *offset moves past the bytes that extend it. False if they run past the end. */
 static bool read_extended(struct bytes data, unsigned nibble, size_t *offset, uint32_t *value) {
-    size_t size = nibble == NIBBLE_ONE_BYTE ? 1 : nibble == NIBBLE_TWO_BYTES ? 2 : 0;
+    size_t size = nibble_extension(nibble);
     if (size > data.size - *offset) {
         return false;
     }
-    const uint8_t *bytes = data.data + *offset;
+    *value = (uint32_t)nibble_value(nibble, data.data + *offset);
     *offset += size;
-    *value = size == 0   ? nibble
-             : size == 1 ? (uint32_t)bytes[0] + ONE_BYTE_OFFSET
-                         : ((uint32_t)bytes[0] << 8 | bytes[1]) + TWO_BYTES_OFFSET;
     return true;
 }
 
@@ -93,27 +78,12 @@ enum coax_status coax_options_scan(const uint8_t *data, size_t size, size_t *opt
 }
 
 static size_t header_size(size_t delta, size_t length) {
-    return 1 + extended_size(delta) + extended_size(length);
-}
-
-static uint8_t *write_extended(uint8_t *out, size_t value) {
-    if (value >= TWO_BYTES_OFFSET) {
-        *out++ = (uint8_t)((value - TWO_BYTES_OFFSET) >> 8);
-        *out++ = (uint8_t)(value - TWO_BYTES_OFFSET);
-    } else if (value >= ONE_BYTE_OFFSET) {
-        *out++ = (uint8_t)(value - ONE_BYTE_OFFSET);
-    }
-    return out;
-}
-
-static unsigned nibble_of(size_t value) {
-    size_t size = extended_size(value);
-    return size == 0 ? (unsigned)value : size == 1 ? NIBBLE_ONE_BYTE : NIBBLE_TWO_BYTES;
+    return 1 + nibble_extension(nibble_of(delta)) + nibble_extension(nibble_of(length));
 }
 
 static uint8_t *write_header(uint8_t *out, size_t delta, size_t length) {
     *out++ = (uint8_t)(nibble_of(delta) << 4 | nibble_of(length));
-    return write_extended(write_extended(out, delta), length);
+    return nibble_extend(nibble_extend(out, delta), length);
 }
 
 /* An option that the writer holds, and where. */
@@ -136,8 +106,8 @@ static bool next_place(const struct option_writer *writer, struct place *place) 
     return true;
 }
 
-static bool is_allowed(uint16_t number, size_t size) {
-    const coax_option_definition *definition = coax_option_by_number(number);
+static bool is_allowed(const struct option_writer *writer, uint16_t number, size_t size) {
+    const coax_option_definition *definition = coax_option_in(writer->code, number);
     return size <= VALUE_MAXIMUM
            && (definition == NULL || (size >= definition->minimum_size && size <= definition->maximum_size));
 }
@@ -184,7 +154,7 @@ static enum coax_status insert(struct option_writer *writer, const struct place 
 }
 
 enum coax_status coax_option_write(struct option_writer *writer, uint16_t number, const void *value, size_t size) {
-    if (!is_allowed(number, size)) {
+    if (!is_allowed(writer, number, size)) {
         return COAX_E_TOO_LARGE;
     }
     if (number >= writer->last) {

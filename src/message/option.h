@@ -28,10 +28,11 @@ struct option_writer {
     size_t capacity;
     size_t size;
     uint16_t last; /* number of the last option */
+    uint8_t code;  /* of the message, if it is a signaling message: their options are others */
 };
 
 static inline struct option_writer option_writer_on(void *buffer, size_t capacity) {
-    return (struct option_writer){buffer, capacity, 0, 0};
+    return (struct option_writer){buffer, capacity, 0, 0, COAX_EMPTY};
 }
 
 /* COAX_E_TOO_LARGE: no room, or `size` outside the limits of a known option. Nothing is changed then. */

@@ -1,4 +1,4 @@
-#include <coax/message.h>
+#include "message/signaling.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -41,6 +41,34 @@ static int compare_number(const void *key, const void *element) {
 
 const coax_option_definition *coax_option_by_number(uint16_t number) {
     return bsearch(&number, definitions, DEFINITION_COUNT, sizeof definitions[0], compare_number);
+}
+
+/* The registry "CoAP Signaling Option Numbers" (RFC 8323 section 11.2). */
+static const struct signaling_option {
+    uint8_t code;
+    coax_option_definition definition;
+} signaling_options[] = {
+    {COAX_CSM, {SIGNALING_MAX_MESSAGE_SIZE, "Max-Message-Size", COAX_VALUE_UINT, 0, 4, false}},
+    {COAX_CSM, {SIGNALING_BLOCK_WISE_TRANSFER, "Block-Wise-Transfer", COAX_VALUE_EMPTY, 0, 0, false}},
+    {COAX_CSM, {SIGNALING_EXTENDED_TOKEN_LENGTH, "Extended-Token-Length", COAX_VALUE_UINT, 0, 3, false}}, /* RFC 8974 */
+    {COAX_PING, {SIGNALING_CUSTODY, "Custody", COAX_VALUE_EMPTY, 0, 0, false}},
+    {COAX_PONG, {SIGNALING_CUSTODY, "Custody", COAX_VALUE_EMPTY, 0, 0, false}},
+    {COAX_RELEASE, {SIGNALING_ALTERNATIVE_ADDRESS, "Alternative-Address", COAX_VALUE_STRING, 1, 255, true}},
+    {COAX_RELEASE, {SIGNALING_HOLD_OFF, "Hold-Off", COAX_VALUE_UINT, 0, 3, false}},
+    {COAX_ABORT, {SIGNALING_BAD_CSM_OPTION, "Bad-CSM-Option", COAX_VALUE_UINT, 0, 2, false}},
+};
+
+static const coax_option_definition *signaling_option(uint8_t code, uint16_t number) {
+    for (size_t i = 0; i < sizeof signaling_options / sizeof signaling_options[0]; i++) {
+        if (signaling_options[i].code == code && signaling_options[i].definition.number == number) {
+            return &signaling_options[i].definition;
+        }
+    }
+    return NULL;
+}
+
+const coax_option_definition *coax_option_in(uint8_t code, uint16_t number) {
+    return coax_code_is_signaling(code) ? signaling_option(code, number) : coax_option_by_number(number);
 }
 
 const coax_option_definition *coax_option_by_name(const char *name) {

@@ -88,6 +88,56 @@ static void knows_no_other_number(void **state) {
     assert_int_equal(known, ROW_COUNT);
 }
 
+struct signaling_row {
+    unsigned detail;
+    struct row row;
+};
+
+/* RFC 8323 sections 5.3 to 5.6, RFC 8974 section 2.2.1 */
+static const struct signaling_row signaling_rows[] = {
+    {1, {"    ", 2, "Max-Message-Size", COAX_VALUE_UINT, 0, 4}},
+    {1, {"    ", 4, "Block-Wise-Transfer", COAX_VALUE_EMPTY, 0, 0}},
+    {1, {"    ", 6, "Extended-Token-Length", COAX_VALUE_UINT, 0, 3}},
+    {2, {"    ", 2, "Custody", COAX_VALUE_EMPTY, 0, 0}},
+    {3, {"    ", 2, "Custody", COAX_VALUE_EMPTY, 0, 0}},
+    {4, {"   R", 2, "Alternative-Address", COAX_VALUE_STRING, 1, 255}},
+    {4, {"    ", 4, "Hold-Off", COAX_VALUE_UINT, 0, 3}},
+    {5, {"    ", 2, "Bad-CSM-Option", COAX_VALUE_UINT, 0, 2}},
+};
+
+enum { SIGNALING_ROW_COUNT = sizeof signaling_rows / sizeof signaling_rows[0] };
+
+static void each_signaling_code_has_options_of_its_own(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SIGNALING_ROW_COUNT; i++) {
+        const struct row *row = &signaling_rows[i].row;
+        const coax_option_definition *definition = coax_option_in(COAX_CODE(7, signaling_rows[i].detail), row->number);
+        assert_non_null(definition);
+        assert_int_equal(definition->number, row->number);
+        assert_string_equal(definition->name, row->name);
+        assert_int_equal(definition->format, row->format);
+        assert_int_equal(definition->minimum_size, row->minimum);
+        assert_int_equal(definition->maximum_size, row->maximum);
+        assert_int_equal(definition->repeatable, row->properties[3] == 'R');
+    }
+}
+
+static void all_other_codes_share_the_options(void **state) {
+    (void)state;
+    size_t known = 0;
+    for (unsigned code = 0; code < 256; code++) {
+        for (uint16_t number = 0; number < 300; number++) {
+            const coax_option_definition *definition = coax_option_in((uint8_t)code, number);
+            if (code < COAX_CODE(7, 0)) {
+                assert_ptr_equal(definition, coax_option_by_number(number));
+            } else {
+                known += definition != NULL;
+            }
+        }
+    }
+    assert_int_equal(known, SIGNALING_ROW_COUNT);
+}
+
 static void finds_by_name_in_any_letter_case(void **state) {
     (void)state;
     for (size_t i = 0; i < ROW_COUNT; i++) {
@@ -110,6 +160,8 @@ int main(void) {
         cmocka_unit_test(knows_every_option_of_the_tables),
         cmocka_unit_test(the_number_tells_the_properties),
         cmocka_unit_test(knows_no_other_number),
+        cmocka_unit_test(each_signaling_code_has_options_of_its_own),
+        cmocka_unit_test(all_other_codes_share_the_options),
         cmocka_unit_test(finds_by_name_in_any_letter_case),
         cmocka_unit_test(finds_no_other_name),
     };

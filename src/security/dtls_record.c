@@ -48,15 +48,6 @@ enum dtls_datagram coax_dtls_classify(const uint8_t *datagram, size_t size, uint
     }
 }
 
-bool coax_dtls_has_keys(gnutls_session_t tls, bool reading) {
-    gnutls_datum_t mac;
-    gnutls_datum_t iv;
-    gnutls_datum_t key;
-    unsigned char sequence[SEQUENCE];
-    /* In epoch 0 the call succeeds, with an empty key. */
-    return gnutls_record_get_state(tls, reading, &mac, &iv, &key, sequence) >= 0 && key.size > 0;
-}
-
 /* RFC 5288, RFC 6655: the explicit part is the sequence number. RFC 7905: all is implicit, XORed with it. */
 static bool make_nonce(const gnutls_datum_t *iv, const uint8_t sequence[SEQUENCE], uint8_t nonce[NONCE]) {
     if (iv->size == IMPLICIT_NONCE) {

@@ -52,7 +52,7 @@ static ssize_t pull(gnutls_transport_ptr_t user, void *data, size_t capacity) {
     struct dtls_session *session = user;
     if (session->input == NULL) {
         session->starved = true;
-        gnutls_transport_set_errno(session->tls, EAGAIN);
+        gnutls_transport_set_errno(session->secure.tls, EAGAIN);
         return -1;
     }
     size_t size = session->input_size < capacity ? session->input_size : capacity;
@@ -70,16 +70,7 @@ static int pull_timeout(gnutls_transport_ptr_t user, unsigned ms) {
 /* --- life --- */
 
 static void destroy(struct dtls_session *session) {
-    if (session->tls != NULL) {
-        gnutls_deinit(session->tls);
-    }
-    if (session->certificates != NULL) {
-        gnutls_certificate_free_credentials(session->certificates);
-    }
-    coax_dtls_trust_unload(&session->trust);
-    coax_dtls_material_unref(session->material);
-    coax_credential_unref(session->credential);
-    free(session->server_name);
+    coax_secure_session_unload(&session->secure);
     free(session->handshake);
     coax_wipe_free(session, sizeof *session);
 }
@@ -102,24 +93,25 @@ static enum coax_status prepare(struct dtls_session *session, unsigned flags, co
         return coax_fail_memory(error);
     }
     session->handshake = handshake;
+    session->secure.handshake = &handshake->secure;
     handshake->output = (struct dtls_output){0, settings->mtu, handshake->output_data};
     session->output = &handshake->output;
     handshake->deadline = coax_instant_after_ms(now, settings->handshake_timeout_ms);
     handshake->retransmit = handshake->doubt = COAX_NEVER;
-    int code = gnutls_init(&session->tls, flags | GNUTLS_DATAGRAM | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS);
+    int code = gnutls_init(&session->secure.tls, flags | GNUTLS_DATAGRAM | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS);
     if (code < 0) {
-        session->tls = NULL;
-        return coax_dtls_fail_gnutls(error, "The DTLS session could not be set up", code);
+        session->secure.tls = NULL;
+        return coax_secure_fail_set_up(error, session->context->secure.protocol, code);
     }
-    gnutls_session_set_ptr(session->tls, session);
-    gnutls_transport_set_ptr(session->tls, session);
-    gnutls_transport_set_push_function(session->tls, push);
-    gnutls_transport_set_pull_function(session->tls, pull);
-    gnutls_transport_set_pull_timeout_function(session->tls, pull_timeout);
-    gnutls_dtls_set_mtu(session->tls, (unsigned)settings->mtu);
-    gnutls_dtls_set_timeouts(session->tls, settings->retransmit_timeout_ms,
+    gnutls_session_set_ptr(session->secure.tls, &session->secure);
+    gnutls_transport_set_ptr(session->secure.tls, session);
+    gnutls_transport_set_push_function(session->secure.tls, push);
+    gnutls_transport_set_pull_function(session->secure.tls, pull);
+    gnutls_transport_set_pull_timeout_function(session->secure.tls, pull_timeout);
+    gnutls_dtls_set_mtu(session->secure.tls, (unsigned)settings->mtu);
+    gnutls_dtls_set_timeouts(session->secure.tls, settings->retransmit_timeout_ms,
                              settings->handshake_timeout_ms + GNUTLS_OWN_DEADLINE_MS);
-    gnutls_session_set_verify_function(session->tls, coax_dtls_verify_peer);
+    gnutls_session_set_verify_function(session->secure.tls, coax_secure_verify_peer);
     return COAX_OK;
 }
 
@@ -131,7 +123,8 @@ enum coax_status coax_dtls_session_new(struct dtls_session **session, struct dtl
         return coax_fail_memory(error);
     }
     created->context = context;
-    created->is_server = (flags & GNUTLS_SERVER) != 0;
+    created->secure.context = &context->secure;
+    created->secure.is_server = (flags & GNUTLS_SERVER) != 0;
     created->events = *events;
     created->user = user;
     enum coax_status status = prepare(created, flags, now, error);
@@ -147,7 +140,7 @@ void coax_dtls_session_free(struct dtls_session *session) {
     if (session == NULL) {
         return;
     }
-    session->state = DTLS_CLOSED;
+    session->secure.state = SECURE_CLOSED;
     session->free_wanted = true;
     if (session->busy == 0) {
         destroy(session);
@@ -156,7 +149,7 @@ void coax_dtls_session_free(struct dtls_session *session) {
 
 static void end(struct dtls_session *session, const coax_error *error) {
     flush(session);
-    session->state = DTLS_CLOSED;
+    session->secure.state = SECURE_CLOSED;
     if (session->start_error != NULL) {
         *session->start_error = *error;
     } else {
@@ -167,13 +160,13 @@ static void end(struct dtls_session *session, const coax_error *error) {
 /* --- the handshake --- */
 
 static void send_alert(struct dtls_session *session, gnutls_alert_level_t level, int alert) {
-    (void)gnutls_alert_send(session->tls, level, (gnutls_alert_description_t)alert);
+    (void)gnutls_alert_send(session->secure.tls, level, (gnutls_alert_description_t)alert);
 }
 
 static void fail_handshake(struct dtls_session *session, int code) {
     coax_error error;
     int alert;
-    coax_dtls_explain_failure(session, code, &error, &alert);
+    coax_secure_explain_failure(&session->secure, code, &error, &alert);
     if (alert >= 0) {
         send_alert(session, GNUTLS_AL_FATAL, alert);
     } else if (error.status == COAX_E_CLOSE_NOTIFY) {
@@ -182,22 +175,8 @@ static void fail_handshake(struct dtls_session *session, int code) {
     end(session, &error);
 }
 
-/* A handshake ends well only with a peer that was verified: GnuTLS calls the verify function and the key callback, this
-   makes sure that it did. */
-static bool is_peer_proved(const struct dtls_session *session) {
-    const struct dtls_handshake *handshake = session->handshake;
-    gnutls_kx_algorithm_t exchange = gnutls_kx_get(session->tls);
-    if (handshake->refused_peer || handshake->refused_identity) {
-        return false;
-    }
-    if (exchange == GNUTLS_KX_PSK || exchange == GNUTLS_KX_ECDHE_PSK) {
-        return session->credential != NULL && session->credential->kind == CREDENTIAL_PSK;
-    }
-    return session->is_server ? session->credential != NULL || !handshake->must_prove : handshake->accepted_peer;
-}
-
 static void establish(struct dtls_session *session) {
-    if (!is_peer_proved(session)) {
+    if (!coax_secure_is_peer_proved(&session->secure)) {
         fail_handshake(session, GNUTLS_E_CERTIFICATE_ERROR);
         return;
     }
@@ -205,19 +184,20 @@ static void establish(struct dtls_session *session) {
     const struct dtls_settings *settings = &session->context->settings;
     free(session->handshake);
     session->handshake = NULL;
+    session->secure.handshake = NULL;
     session->output = NULL;
-    session->state = DTLS_ESTABLISHED;
+    session->secure.state = SECURE_ESTABLISHED;
     /* Handshake messages are cut to the path's MTU; the size of messages is their sender's choice. */
     if (settings->maximum_plaintext > settings->mtu - DTLS_SEALED_ALERT_MAXIMUM) {
         size_t mtu =
             settings->maximum_plaintext < DTLS_PLAINTEXT_MAXIMUM ? settings->maximum_plaintext : DTLS_PLAINTEXT_MAXIMUM;
-        gnutls_dtls_set_mtu(session->tls, (unsigned)mtu + DTLS_SEALED_ALERT_MAXIMUM);
+        gnutls_dtls_set_mtu(session->secure.tls, (unsigned)mtu + DTLS_SEALED_ALERT_MAXIMUM);
     }
     session->events.established(session->user);
 }
 
 static void step_handshake(struct dtls_session *session) {
-    int code = gnutls_handshake(session->tls);
+    int code = gnutls_handshake(session->secure.tls);
     if (code >= 0) {
         establish(session);
     } else if (gnutls_error_is_fatal(code) != 0) {
@@ -229,13 +209,13 @@ static void step_handshake(struct dtls_session *session) {
 
 static void end_by_peer(struct dtls_session *session, int code) {
     coax_error error;
-    int alert = code == 0 ? GNUTLS_A_CLOSE_NOTIFY : (int)gnutls_alert_get(session->tls);
-    coax_dtls_explain_alert(session, alert, &error);
+    int alert = code == 0 ? GNUTLS_A_CLOSE_NOTIFY : (int)gnutls_alert_get(session->secure.tls);
+    coax_secure_explain_alert(&session->secure, alert, &error);
     if (code == 0) {
         send_alert(session, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY);
     } else if (alert == GNUTLS_A_CLOSE_NOTIFY) { /* at level fatal: GnuTLS sends nothing any more */
         uint8_t record[DTLS_SEALED_ALERT_MAXIMUM];
-        size_t size = coax_dtls_seal_alert(session->tls, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY, record);
+        size_t size = coax_dtls_seal_alert(session->secure.tls, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY, record);
         if (size > 0) {
             transmit(session, record, size);
         }
@@ -245,7 +225,7 @@ static void end_by_peer(struct dtls_session *session, int code) {
 
 static void end_broken(struct dtls_session *session, int code) {
     coax_error error;
-    coax_dtls_fail_gnutls(&error, "The DTLS session broke", code);
+    coax_secure_fail_gnutls(&error, "The DTLS session broke", code);
     send_alert(session, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR);
     end(session, &error);
 }
@@ -255,7 +235,7 @@ static ssize_t receive_record(struct dtls_session *session, uint8_t *data, size_
     uint8_t flight[LAST_FLIGHT_MAXIMUM];
     struct dtls_output output = {0, sizeof flight, flight};
     session->output = &output;
-    ssize_t code = gnutls_record_recv(session->tls, data, capacity);
+    ssize_t code = gnutls_record_recv(session->secure.tls, data, capacity);
     flush(session);
     session->output = NULL;
     return code;
@@ -275,7 +255,7 @@ static void step_records(struct dtls_session *session) {
         end_by_peer(session, (int)code);
     } else if (code == GNUTLS_E_REHANDSHAKE) {
         /* A client does not even have to answer a HelloRequest (RFC 5246 section 7.4.1.1). */
-        if (session->is_server) {
+        if (session->secure.is_server) {
             send_alert(session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
         }
     } else if (gnutls_error_is_fatal((int)code) != 0) {
@@ -288,22 +268,23 @@ static void step_records(struct dtls_session *session) {
 /* After every datagram that it discards GnuTLS wants to be called again: it is asked until it has asked in vain. */
 static void drive(struct dtls_session *session) {
     session->starved = false;
-    for (unsigned turn = 0; turn < TURNS_MAXIMUM && session->state != DTLS_CLOSED && !session->starved; turn++) {
-        if (session->state == DTLS_HANDSHAKING) {
+    for (unsigned turn = 0; turn < TURNS_MAXIMUM && session->secure.state != SECURE_CLOSED && !session->starved;
+         turn++) {
+        if (session->secure.state == SECURE_HANDSHAKING) {
             step_handshake(session);
         } else {
             step_records(session);
         }
     }
     session->input = NULL;
-    if (session->state != DTLS_CLOSED) {
+    if (session->secure.state != SECURE_CLOSED) {
         flush(session);
     }
 }
 
 static void schedule(struct dtls_session *session, coax_instant now) {
-    if (session->state == DTLS_HANDSHAKING) {
-        unsigned ms = gnutls_dtls_get_timeout(session->tls);
+    if (session->secure.state == SECURE_HANDSHAKING) {
+        unsigned ms = gnutls_dtls_get_timeout(session->secure.tls);
         /* 0 just after a call means that there is no flight that would have to be repeated. */
         session->handshake->retransmit =
             coax_instant_after_ms(now, ms > 0 ? ms : session->context->settings.retransmit_timeout_ms);
@@ -338,8 +319,9 @@ static bool holds_protected_handshake(const uint8_t *datagram, size_t size) {
    looks the same, so the client gets time to send a right one. */
 static void notice_unreadable_finished(struct dtls_session *session, const uint8_t *datagram, size_t size,
                                        coax_instant now) {
-    if (session->state == DTLS_HANDSHAKING && session->is_server && session->handshake->doubt == COAX_NEVER
-        && holds_protected_handshake(datagram, size) && coax_dtls_has_keys(session->tls, true)) {
+    if (session->secure.state == SECURE_HANDSHAKING && session->secure.is_server
+        && session->handshake->doubt == COAX_NEVER && holds_protected_handshake(datagram, size)
+        && coax_secure_has_keys(session->secure.tls, true)) {
         session->handshake->doubt = coax_instant_after_ms(now, DOUBT_MS);
     }
 }
@@ -349,8 +331,8 @@ static void feed(struct dtls_session *session, const uint8_t *datagram, size_t s
     session->input = datagram;
     session->input_size = size;
     if (session->handshake != NULL && datagram != NULL) {
-        session->handshake->heard = true;
-        session->handshake->saw_close_notify = holds_clear_close_notify(datagram, size);
+        session->handshake->secure.heard = true;
+        session->handshake->secure.saw_close_notify = holds_clear_close_notify(datagram, size);
     }
     drive(session);
     if (datagram != NULL) {
@@ -366,7 +348,7 @@ enum coax_status coax_dtls_session_start(struct dtls_session *session, const uin
     session->start_error = &start_error;
     feed(session, datagram, size, now);
     session->start_error = NULL;
-    if (session->state != DTLS_CLOSED) {
+    if (session->secure.state != SECURE_CLOSED) {
         return COAX_OK;
     }
     if (error != NULL) {
@@ -377,14 +359,14 @@ enum coax_status coax_dtls_session_start(struct dtls_session *session, const uin
 
 void coax_dtls_session_receive(struct dtls_session *session, const uint8_t *datagram, size_t size, coax_instant now) {
     uint16_t epoch;
-    if (session->state != DTLS_CLOSED && coax_dtls_classify(datagram, size, &epoch) != DTLS_DATAGRAM_INVALID) {
+    if (session->secure.state != SECURE_CLOSED && coax_dtls_classify(datagram, size, &epoch) != DTLS_DATAGRAM_INVALID) {
         feed(session, datagram, size, now);
     }
 }
 
 coax_instant coax_dtls_session_deadline(const struct dtls_session *session, coax_instant now) {
     (void)now;
-    if (session->state != DTLS_HANDSHAKING) {
+    if (session->secure.state != SECURE_HANDSHAKING) {
         return COAX_NEVER;
     }
     const struct dtls_handshake *handshake = session->handshake;
@@ -393,19 +375,19 @@ coax_instant coax_dtls_session_deadline(const struct dtls_session *session, coax
 }
 
 void coax_dtls_session_expire(struct dtls_session *session, coax_instant now) {
-    if (session->state != DTLS_HANDSHAKING || now < coax_dtls_session_deadline(session, now)) {
+    if (session->secure.state != SECURE_HANDSHAKING || now < coax_dtls_session_deadline(session, now)) {
         return;
     }
     coax_error error;
     if (now >= session->handshake->doubt) {
         enter(session);
-        coax_dtls_explain_doubt(session, &error);
+        coax_secure_explain_doubt(&session->secure, &error);
         send_alert(session, GNUTLS_AL_FATAL, GNUTLS_A_DECRYPT_ERROR);
         end(session, &error);
         leave(session);
     } else if (now >= session->handshake->deadline) {
         enter(session);
-        coax_dtls_explain_timeout(session, &error);
+        coax_secure_explain_timeout(&session->secure, &error);
         end(session, &error);
         leave(session);
     } else {
@@ -416,13 +398,13 @@ void coax_dtls_session_expire(struct dtls_session *session, coax_instant now) {
 /* --- for the owner --- */
 
 enum coax_status coax_dtls_session_send(struct dtls_session *session, const uint8_t *data, size_t size) {
-    if (session->state != DTLS_ESTABLISHED || size == 0) {
+    if (session->secure.state != SECURE_ESTABLISHED || size == 0) {
         return COAX_E_STATE;
     }
     if (size > session->context->settings.maximum_plaintext || size > DTLS_PLAINTEXT_MAXIMUM) {
         return COAX_E_TOO_LARGE;
     }
-    ssize_t code = gnutls_record_send(session->tls, data, size);
+    ssize_t code = gnutls_record_send(session->secure.tls, data, size);
     if (code == (ssize_t)size) {
         return COAX_OK;
     }
@@ -441,20 +423,20 @@ enum coax_status coax_dtls_session_send(struct dtls_session *session, const uint
 }
 
 bool coax_dtls_session_is_established(const struct dtls_session *session) {
-    return session->state == DTLS_ESTABLISHED;
+    return session->secure.state == SECURE_ESTABLISHED;
 }
 
 struct credential *coax_dtls_session_credential(const struct dtls_session *session) {
-    return session->is_server && session->handshake != NULL ? NULL : session->credential;
+    return session->secure.is_server && session->handshake != NULL ? NULL : session->secure.credential;
 }
 
 const char *coax_dtls_session_server_name(const struct dtls_session *session) {
-    return session->server_name != NULL ? session->server_name : "";
+    return session->secure.server_name != NULL ? session->secure.server_name : "";
 }
 
 void coax_dtls_session_close(struct dtls_session *session) {
-    if (session->state == DTLS_ESTABLISHED) {
+    if (session->secure.state == SECURE_ESTABLISHED) {
         send_alert(session, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY);
     }
-    session->state = DTLS_CLOSED;
+    session->secure.state = SECURE_CLOSED;
 }

@@ -29,10 +29,10 @@ static void shakes_hands_with_a_pre_shared_key(void **state) {
     assert_int_equal(pair.sent[PAIR_CLIENT], 3); /* hello, hello with cookie, the rest: one datagram a flight */
     assert_int_equal(pair.sent[PAIR_SERVER], 3);
     struct dtls_session *server = pair.sides[PAIR_SERVER].session;
-    assert_int_equal(gnutls_cipher_get(server->tls), GNUTLS_CIPHER_AES_128_CCM_8);
-    assert_int_equal(gnutls_kx_get(server->tls), GNUTLS_KX_PSK);
-    assert_true((gnutls_session_get_flags(server->tls) & GNUTLS_SFLAGS_EXT_MASTER_SECRET) != 0);
-    assert_true(gnutls_safe_renegotiation_status(server->tls));
+    assert_int_equal(gnutls_cipher_get(server->secure.tls), GNUTLS_CIPHER_AES_128_CCM_8);
+    assert_int_equal(gnutls_kx_get(server->secure.tls), GNUTLS_KX_PSK);
+    assert_true((gnutls_session_get_flags(server->secure.tls) & GNUTLS_SFLAGS_EXT_MASTER_SECRET) != 0);
+    assert_true(gnutls_safe_renegotiation_status(server->secure.tls));
     assert_string_equal(coax_dtls_session_server_name(server), "server");
     assert_string_equal(coax_dtls_session_credential(server)->key, "coaps://server/*");
     assert_true(coax_dtls_session_deadline(server, pair.now) == COAX_NEVER);
@@ -282,7 +282,7 @@ static void takes_a_fatal_close_notify_for_what_it_is(void **state) {
     (void)state;
     struct pair pair;
     start_established(&pair);
-    gnutls_alert_send(pair.sides[PAIR_CLIENT].session->tls, GNUTLS_AL_FATAL, GNUTLS_A_CLOSE_NOTIFY);
+    gnutls_alert_send(pair.sides[PAIR_CLIENT].session->secure.tls, GNUTLS_AL_FATAL, GNUTLS_A_CLOSE_NOTIFY);
     unsigned sent = pair.sent[PAIR_SERVER];
     assert_true(pair_run(&pair, 100));
     assert_int_equal(pair.sides[PAIR_SERVER].error.status, COAX_E_CLOSE_NOTIFY);
@@ -297,7 +297,7 @@ static void tells_fatal_alerts_from_warnings(void **state) {
     (void)state;
     struct pair pair;
     start_established(&pair);
-    gnutls_session_t tls = pair.sides[PAIR_CLIENT].session->tls;
+    gnutls_session_t tls = pair.sides[PAIR_CLIENT].session->secure.tls;
     gnutls_alert_send(tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
     gnutls_alert_send(tls, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED);
     assert_true(pair_run(&pair, 100));
@@ -316,7 +316,7 @@ static void refuses_to_renegotiate(void **state) {
     for (int asking = 0; asking < 2; asking++) {
         struct pair pair;
         start_established(&pair);
-        gnutls_session_t tls = pair.sides[asking].session->tls;
+        gnutls_session_t tls = pair.sides[asking].session->secure.tls;
         for (int i = 0; i < 3; i++) {
             (void)(asking == PAIR_CLIENT ? gnutls_handshake(tls) : gnutls_rehandshake(tls));
             assert_true(pair_run(&pair, 100));

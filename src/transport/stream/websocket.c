@@ -162,18 +162,18 @@ static bool transmit_close(struct websocket *websocket) {
     if (websocket->close == WEBSOCKET_NO_CODE) {
         return transmit(websocket, WEBSOCKET_CLOSE, (struct bytes){0});
     }
-    const char *reason = websocket->fault == NO_FAULT ? "" : verdicts[websocket->fault].reason;
-    size_t size = strlen(reason);
+    const char *text = websocket->fault == NO_FAULT ? "" : verdicts[websocket->fault].reason;
+    struct bytes reason = bytes_of(text, strlen(text));
     payload[0] = (uint8_t)(websocket->close >> 8);
     payload[1] = (uint8_t)websocket->close;
-    memcpy(payload + 2, reason, size);
-    return transmit(websocket, WEBSOCKET_CLOSE, bytes_of(payload, size + 2));
+    memcpy(payload + 2, reason.data, reason.size);
+    return transmit(websocket, WEBSOCKET_CLOSE, bytes_of(payload, reason.size + 2));
 }
 
 /* The kept payload of a control frame, or nothing. */
 static struct bytes control_payload(const struct websocket *websocket) {
     const struct websocket_part *part = websocket->control;
-    return part == NULL ? (struct bytes){0} : bytes_of(part->bytes, part->size);
+    return part == NULL ? bytes_of(NULL, 0) : bytes_of(part->bytes, part->size);
 }
 
 /* Tells the owner; the websocket may be gone afterwards. */

@@ -157,16 +157,22 @@ static bool transmit(struct websocket *websocket, enum websocket_opcode opcode, 
     return setup->transmit(websocket->user, frame, size + payload.size);
 }
 
+static struct bytes reason_of(unsigned fault) {
+    const char *reason = verdicts[fault].reason;
+    return bytes_of(reason, strlen(reason));
+}
+
 static bool transmit_close(struct websocket *websocket) {
     uint8_t payload[WEBSOCKET_CONTROL_MAXIMUM];
     if (websocket->close == WEBSOCKET_NO_CODE) {
         return transmit(websocket, WEBSOCKET_CLOSE, (struct bytes){0});
     }
-    const char *text = websocket->fault == NO_FAULT ? "" : verdicts[websocket->fault].reason;
-    struct bytes reason = bytes_of(text, strlen(text));
+    struct bytes reason = websocket->fault == NO_FAULT ? bytes_of(NULL, 0) : reason_of(websocket->fault);
     payload[0] = (uint8_t)(websocket->close >> 8);
     payload[1] = (uint8_t)websocket->close;
-    memcpy(payload + 2, reason.data, reason.size);
+    if (reason.size > 0) {
+        memcpy(payload + 2, reason.data, reason.size);
+    }
     return transmit(websocket, WEBSOCKET_CLOSE, bytes_of(payload, reason.size + 2));
 }
 
@@ -180,7 +186,7 @@ static struct bytes control_payload(const struct websocket *websocket) {
 static void tell_end(struct websocket *websocket) {
     const struct verdict *verdict = &verdicts[websocket->fault];
     struct websocket_end end = {.status = verdict->status, .code = (uint16_t)verdict->code};
-    end.reason = bytes_of(verdict->reason, strlen(verdict->reason));
+    end.reason = reason_of(websocket->fault);
     uint8_t words[WEBSOCKET_CONTROL_MAXIMUM];
     struct bytes payload = control_payload(websocket);
     if (websocket->fault == PEER_CLOSED) {

@@ -6,6 +6,17 @@
 
 #include <cmocka.h>
 
+/* The linker turns the calls of malloc into this (cmake/tests.cmake). */
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+
+static unsigned failing_allocation; /* counted down to 0, which none is */
+
+void *__wrap_malloc(size_t size) {
+    return failing_allocation > 0 && --failing_allocation == 0 ? NULL : __real_malloc(size);
+}
+
+#define NO_MEMORY "-2"
 #define FORMAT "-6"
 #define TOO_LARGE "-7"
 #define CLOSED "-101"
@@ -450,6 +461,34 @@ static void goodbye_within_a_message(void **state) {
     }
 }
 
+/* --- without memory --- */
+
+/* What is fed at once, so that only the websocket allocates. */
+static void memory_may_run_out_anywhere(void **state) {
+    (void)state;
+    static const uint8_t part[1000], whole[3000];
+    struct test_stream stream = {.is_masked = true};
+    put_frame(&stream, 0x02, part, sizeof part);
+    put_frame(&stream, 0x89, "ping", 4);
+    put_frame(&stream, 0x00, part, sizeof part);
+    put_frame(&stream, 0x80, part, 1);
+    put_frame(&stream, 0x82, whole, sizeof whole);
+    unsigned allocation = 1, goes_on = 1;
+    for (; goes_on; allocation++) {
+        struct test_log log = {.text = ""};
+        struct websocket websocket;
+        coax_websocket_start(&websocket, &test_server, &log);
+        failing_allocation = allocation;
+        coax_websocket_receive(&websocket, stream.bytes, stream.size);
+        goes_on = failing_allocation == 0;
+        failing_allocation = 0;
+        assert_int_equal(strstr(log.text, "end " NO_MEMORY " 1011 out of memory\n") != NULL, goes_on);
+        assert_int_equal(log.ended, goes_on);
+        coax_websocket_free(&websocket);
+    }
+    assert_int_equal(allocation - 2, 4); /* two for the fragments, one for the ping, one for the long message */
+}
+
 /* --- freed within a callback --- */
 
 static void freed_within_a_callback(void **state) {
@@ -538,6 +577,7 @@ int main(void) {
         cmocka_unit_test(our_goodbye_waits_for_room),
         cmocka_unit_test(a_goodbye_stands_for_the_pong_that_waited),
         cmocka_unit_test(goodbye_within_a_message),
+        cmocka_unit_test(memory_may_run_out_anywhere),
         cmocka_unit_test(freed_within_a_callback),
         cmocka_unit_test(messages_are_sealed_in_place),
         cmocka_unit_test(masks_are_fresh),

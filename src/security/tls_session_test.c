@@ -1,4 +1,5 @@
 #include "security/tls_test_pair.h"
+#include "thorough.h"
 
 static const char *const versions[] = {"NONE:+VERS-TLS1.2", "NONE:+VERS-TLS1.3"};
 enum { VERSIONS = 2 };
@@ -492,7 +493,7 @@ static void every_truncation_of_a_handshake_is_survived(void **state) {
         for (int from = 0; from < 2; from++) {
             size_t position = 0;
             while (run_mutated(version, (struct pair_mutation){.from = from, .position = position})) {
-                position++;
+                position += thorough_step(1, 17);
             }
             assert_in_range(position, 100, 2000);
         }
@@ -505,7 +506,7 @@ static void corruptions_of_a_handshake_are_survived(void **state) {
     for (size_t i = 0; i < (size_t)VERSIONS * 2 * 3; i++) {
         struct pair_mutation mutation = {.from = (int)(i % 2), .change = changes[i / 2 % 3]};
         while (run_mutated(i / 6, mutation)) {
-            mutation.position++;
+            mutation.position += thorough_step(1, 29);
         }
     }
 }
@@ -552,7 +553,7 @@ static void survives_failing_allocations(void **state) {
     (void)state;
     gnutls_alloc_function real_malloc = gnutls_malloc;
     gnutls_calloc_function real_calloc = gnutls_calloc;
-    for (unsigned n = 1; n < 400; n++) {
+    for (unsigned n = 1; n < 400; n += thorough_step(1, 19)) {
         struct tls_pair pair;
         start(&pair, n % VERSIONS);
         allocations_left = n;

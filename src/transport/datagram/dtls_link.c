@@ -192,6 +192,12 @@ static void accept_hello(struct datagram_layer *layer, const struct path *path, 
     coax_remote_unref(&peer->remote);
 }
 
+/* Where an answer to a hello goes that has no peer. */
+struct link_target {
+    struct datagram_layer *layer;
+    const struct path *path;
+};
+
 static void transmit_on_path(void *user, const uint8_t *datagram, size_t size) {
     const struct link_target *target = user;
     target->layer->output.transmit(target->layer->output.user, target->path, datagram, size);

@@ -119,10 +119,6 @@ void coax_decline_datagram(struct coax_remote *remote, struct incoming *incoming
 void coax_replies_expire(struct timer *timer, coax_instant now);
 
 /* dtls_link.c */
-struct link_target {
-    struct datagram_layer *layer;
-    const struct path *path;
-};
 void coax_dtls_link_receive(struct datagram_layer *layer, const struct path *path, bool listening, const uint8_t *data,
                             size_t size);
 enum coax_status coax_dtls_link_connect(struct peer *peer, struct credential *credential, const char *host,

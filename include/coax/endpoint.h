@@ -26,6 +26,11 @@ typedef void coax_message_observer(coax_remote *remote, const coax_message *mess
 enum coax_log_level { COAX_LOG_ERROR, COAX_LOG_WARNING, COAX_LOG_INFO, COAX_LOG_DEBUG };
 typedef void coax_log_callback(enum coax_log_level level, const char *text, void *user);
 
+/* Told when a connection (RFC 8323) or a DTLS session is open (`error` is NULL): from then on the remote can be sent
+   requests, whoever began it. And told when it is over, with why, once. The remote is a view: coax_remote_ref() keeps
+   it. */
+typedef void coax_connection_observer(coax_remote *remote, const coax_error *error, void *user);
+
 /* Settings; COAX_ENDPOINT_CONFIG_INIT has the defaults in brackets. Times in milliseconds. */
 typedef struct coax_endpoint_config {
     size_t size; /* sizeof(coax_endpoint_config) */
@@ -49,11 +54,33 @@ typedef struct coax_endpoint_config {
     uint32_t max_replies_per_peer; /* [64] */
     uint32_t max_message_size; /* of a message, in and out, in bytes [2048], 128 to 65535; over DTLS 16128 at most */
     /* security */
-    uint32_t handshake_timeout_ms;   /* a handshake's deadline [30000] */
-    uint32_t session_idle_ms;        /* an idle session is closed with close_notify [300000]; 0: never */
-    coax_message_observer *observer; /* may be NULL */
-    coax_log_callback *log;          /* may be NULL */
-    void *user;                      /* handed to the two */
+    uint32_t handshake_timeout_ms; /* a handshake's deadline, and that of a connection's opening, until the peer's CSM
+                                      [30000] */
+    uint32_t session_idle_ms;      /* an idle DTLS session is closed with close_notify, an idle connection that this end
+                                      opened is released [300000]; 0: never */
+    /* connections (RFC 8323) */
+    uint32_t max_connections;             /* the longest idle one goes first [10000] */
+    uint32_t max_connection_openings;     /* accepted ones that are being opened; the oldest goes first [2000] */
+    uint32_t max_requests_per_connection; /* a peer's requests not yet answered; more are not read [64] */
+    uint32_t max_stream_message_size;     /* our Max-Message-Size, in bytes [1048576]; 1152 to 16777216 */
+    uint32_t max_stream_output;           /* bytes that wait for a peer to read them; more of its requests are not read,
+                                             more of our own queue [65536] */
+    uint32_t max_stream_memory;           /* bytes that wait in all connections, in and out; who needs more is aborted
+                                             [67108864] */
+    uint32_t message_timeout_ms;          /* for a message to arrive whole, and a second more for each KiB that came
+                                             [30000] */
+    uint32_t ping_interval_ms;            /* a connection that is silent for so long is sent a Ping [60000]; 0: never */
+    uint32_t ping_timeout_ms;             /* without an answer for so long it is lost [20000] */
+    uint32_t release_timeout_ms;          /* so long a peer may take to close a released connection [5000] */
+    uint32_t origin_count;                /* WebSocket: pages of these origins may connect, such as */
+    const char *const *origins; /* "https://example.org:8443", or "*"; none: those of the host that is asked */
+    bool trust_forwarded;       /* WebSocket: the proxy before us tells the truth in Forwarded or
+                                   X-Forwarded-For; false where clients connect themselves [false] */
+    /* callbacks; each may be NULL */
+    coax_message_observer *observer;
+    coax_connection_observer *connections;
+    coax_log_callback *log;
+    void *user; /* handed to them */
 } coax_endpoint_config;
 /* clang-format off */
 #define COAX_ENDPOINT_CONFIG_INIT {.size = sizeof(coax_endpoint_config), \
@@ -61,27 +88,37 @@ typedef struct coax_endpoint_config {
     .exchange_lifetime_ms = 247000, .empty_ack_delay_ms = 100, .response_timeout_ms = 93000, .max_peers = 20000, \
     .max_sessions = 10000, .max_handshakes = 1000, .max_requests = 10000, .max_exchanges = 10000, \
     .max_queue_per_peer = 64, .max_replies = 100000, .max_replies_per_peer = 64, .max_message_size = 2048, \
-    .handshake_timeout_ms = 30000, .session_idle_ms = 300000}
+    .handshake_timeout_ms = 30000, .session_idle_ms = 300000, .max_connections = 10000, \
+    .max_connection_openings = 2000, .max_requests_per_connection = 64, .max_stream_message_size = 1048576, \
+    .max_stream_output = 65536, .max_stream_memory = 67108864, .message_timeout_ms = 30000, \
+    .ping_interval_ms = 60000, .ping_timeout_ms = 20000, .release_timeout_ms = 5000}
 /* clang-format on */
 
 /* Makes an endpoint; `config` may be NULL. COAX_E_INVALID for a setting out of range, COAX_E_NO_MEMORY, COAX_E_IO. */
 COAX_API enum coax_status coax_endpoint_new(coax_endpoint **endpoint, const coax_endpoint_config *config,
                                             coax_error *error);
 
-/* Closes every session with close_notify, fails what is under way with COAX_E_SHUT_DOWN, frees all. Not inside a
- * callback of this endpoint: use coax_endpoint_stop. NULL is allowed. */
+/* Closes every session with close_notify and every connection with Release, without waiting for peers (coax_endpoint_
+   release does), fails what is under way with COAX_E_SHUT_DOWN, frees all. Not inside a callback of this endpoint: use
+   coax_endpoint_stop. NULL is allowed. */
 COAX_API void coax_endpoint_free(coax_endpoint *endpoint);
 
 /* The endpoint's own store and site: filled by the caller, freed with the endpoint. */
 COAX_API coax_credentials *coax_endpoint_credentials(coax_endpoint *endpoint);
 COAX_API coax_site *coax_endpoint_site(coax_endpoint *endpoint);
 
-/* Listens on a URI such as "coap://[::]", "coaps://192.0.2.1:6000" or "coap://localhost:0" (any free port). "[::]" is
-   IPv6 and IPv4. For coaps the store must hold credentials that a server can use (COAX_E_NO_CREDENTIALS). COAX_E_URI,
-   COAX_E_NO_TRANSPORT, COAX_E_RESOLVE, COAX_E_IO (address in use, no permission: the text says which), COAX_E_LIMIT (64
-   sockets in all), COAX_E_HANDSHAKE (DTLS cannot be set up), COAX_E_NO_MEMORY. A name is looked up before it returns:
-   an address does not block. */
+/* Listens on a URI such as "coap://[::]", "coaps+tcp://192.0.2.1:6000", "coap+ws://[::]:8683" or "coap://localhost:0"
+   (any free port), of any of the six schemes. "[::]" is IPv6 and IPv4. For a secure scheme the store must hold
+   credentials that a server can use (COAX_E_NO_CREDENTIALS). COAX_E_URI, COAX_E_NO_TRANSPORT, COAX_E_RESOLVE, COAX_E_IO
+   (address in use, no permission: the text says which), COAX_E_LIMIT (64 sockets that listen or carry datagrams),
+   COAX_E_HANDSHAKE (DTLS or TLS cannot be set up), COAX_E_NO_MEMORY. A name is looked up before it returns: an address
+   does not block. */
 COAX_API enum coax_status coax_endpoint_listen(coax_endpoint *endpoint, const char *uri, coax_error *error);
+
+/* The same with a socket that is bound (and, for connections, listening) already, as systemd's socket activation hands
+   it over. The URI's scheme says what is spoken; its host, if it is a name, goes into coax_endpoint_listening_uri. The
+   endpoint owns the fd on success. COAX_E_INVALID: it is no such socket. */
+COAX_API enum coax_status coax_endpoint_listen_fd(coax_endpoint *endpoint, const char *uri, int fd, coax_error *error);
 
 /* The URI of the listener number `index` (from 0, in the order of the calls) with the port that it got.
  * COAX_E_NOT_FOUND, COAX_E_TOO_LARGE. */
@@ -106,9 +143,21 @@ COAX_API enum coax_status coax_endpoint_run(coax_endpoint *endpoint, coax_error 
 /* Makes coax_endpoint_run return soon. Async-signal-safe, and the only function that another thread may call. */
 COAX_API void coax_endpoint_stop(coax_endpoint *endpoint);
 
-/* CoAP ping (RFC 7252 section 1.2): an Empty confirmable message; the callback gets COAX_OK and NULL when the peer's
-   Reset came, else the error, once, never inside this call. It is not called when this call fails: with the errors of
-   coax_request_new() and coax_request_send(). */
+/* Opens the connection or session that requests to the URI would use, if there is none, and gives its remote before it
+   is open: a new reference. As long as that is held the connection is not closed for being idle. What becomes of it the
+   `connections` callback is told. COAX_E_UNSUPPORTED for coap, which has none. For coaps a name is looked up before it
+   returns. Else the errors of coax_request_new() and coax_request_send(). */
+COAX_API enum coax_status coax_endpoint_connect(coax_endpoint *endpoint, const char *uri, coax_remote **remote,
+                                                coax_error *error);
+
+/* Releases every connection and runs the loop until the peers have closed them, or the deadline has passed: to be
+   called before coax_endpoint_free by who cares that what was sent arrives. At once if there are no connections. The
+   errors of coax_endpoint_process; COAX_E_TIMEOUT if a peer did not close. */
+COAX_API enum coax_status coax_endpoint_release(coax_endpoint *endpoint, uint32_t timeout_ms, coax_error *error);
+
+/* CoAP ping: an Empty confirmable message (RFC 7252 section 1.2), or a Ping (RFC 8323 section 5.4); the callback gets
+   COAX_OK and NULL when the peer's Reset or Pong came, else the error, once, never inside this call. It is not called
+   when this call fails: with the errors of coax_request_new() and coax_request_send(). */
 typedef void coax_ping_callback(enum coax_status status, const coax_error *error, void *user);
 COAX_API enum coax_status coax_endpoint_ping(coax_endpoint *endpoint, const char *uri, coax_ping_callback *callback,
                                              void *user, coax_error *error);

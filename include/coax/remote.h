@@ -8,6 +8,7 @@
 #include <coax/uri.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -39,6 +40,24 @@ COAX_API bool coax_remote_is_multicast(const coax_remote *remote);
 /* The label or pattern of the credentials entry by which the remote proved who it is; NULL if it proved nothing.
    Valid as long as the remote. */
 COAX_API const char *coax_remote_claim(const coax_remote *remote);
+
+/* Tells the peer of a connection, in order, that it ends (RFC 8323 section 5.5): nothing new is sent on it, what is
+   under way goes on, until the peer closes it or release_timeout_ms has passed. `callback` (may be NULL) is then called
+   once, never within this call: COAX_OK and NULL if the peer closed, COAX_E_TIMEOUT if it did not, or how the
+   connection was lost. `terms` (may be NULL) is what the peer is asked to keep to. A DTLS session is closed at once.
+   COAX_E_UNSUPPORTED: a remote over UDP has no connection; COAX_E_STATE: it is being released; COAX_E_DROPPED: it is
+   gone; COAX_E_TOO_LARGE (terms), COAX_E_NO_MEMORY. */
+typedef struct coax_release_terms {
+    size_t size;                              /* sizeof(coax_release_terms), set by COAX_RELEASE_TERMS_INIT */
+    const char *const *alternative_addresses; /* where to connect instead: "b.example.org:5683" */
+    size_t alternative_address_count;
+    uint32_t hold_off_s; /* not to connect again for so many seconds; 0: no matter */
+} coax_release_terms;
+#define COAX_RELEASE_TERMS_INIT                                                                                        \
+    { sizeof(coax_release_terms), NULL, 0, 0 }
+typedef void coax_release_callback(coax_remote *remote, enum coax_status status, const coax_error *error, void *user);
+COAX_API enum coax_status coax_remote_release(coax_remote *remote, const coax_release_terms *terms,
+                                              coax_release_callback *callback, void *user, coax_error *error);
 
 /* Two remotes with equal keys may share one block-wise transfer: address and security identity, as text. The same
  * errors. */

@@ -48,6 +48,9 @@ enum coax_status {
     COAX_E_SHUT_DOWN = -107,         /* the endpoint was shut down */
     COAX_E_DROPPED = -108,           /* the session was dropped to keep a bound, or because it was idle */
     COAX_E_LOST = -109,              /* the connection ended without a goodbye of the protocol on it */
+    COAX_E_UPGRADE = -110,           /* the server did not agree to CoAP over WebSockets */
+    COAX_E_RELEASED = -111,          /* the peer released the connection (RFC 8323 section 5.5) */
+    COAX_E_ABORTED = -112,           /* the peer aborted the connection (RFC 8323 section 5.6) */
 };
 
 /* What went wrong, for a program (status, alert) and for a person (text: one sentence or two, without a newline: what

@@ -44,6 +44,9 @@ static const struct status_entry statuses[] = {
     [-COAX_E_SHUT_DOWN] = {"COAX_E_SHUT_DOWN", "The endpoint was shut down"},
     [-COAX_E_DROPPED] = {"COAX_E_DROPPED", "The session was dropped to keep a bound, or because it was idle"},
     [-COAX_E_LOST] = {"COAX_E_LOST", "The connection ended without a goodbye"},
+    [-COAX_E_UPGRADE] = {"COAX_E_UPGRADE", "The server did not agree to CoAP over WebSockets"},
+    [-COAX_E_RELEASED] = {"COAX_E_RELEASED", "The peer released the connection"},
+    [-COAX_E_ABORTED] = {"COAX_E_ABORTED", "The peer aborted the connection"},
 };
 
 enum { STATUS_COUNT = sizeof statuses / sizeof statuses[0] };

@@ -18,6 +18,9 @@ struct coax_remote {
     char *host;                    /* the name or IP literal that a secure session was made for; NULL: none was given */
     struct credential *credential; /* what the remote proved (a client: what was used for it); NULL if nothing */
     bool proved;                   /* the credential is the remote's own claim, not this side's choice */
+    char *asked_host;              /* the name (and port) by which a client asked for this side; NULL: by its address */
+    bool is_anonymous;             /* a client's end of a connection: nothing can be connected to there */
+    bool was_opened;               /* told as `opened` */
     bool is_gone;                  /* the connection is over: nothing can be sent any more */
     struct list_node requests;     /* own requests that wait for this remote (request layer) */
     struct list_node exchanges;    /* its requests that wait for an answer (request layer) */

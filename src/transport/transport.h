@@ -8,9 +8,10 @@
 /* How far a message has come; for the sentence that names what was waited for. */
 enum delivery_stage {
     DELIVERY_QUEUED,       /* behind other messages (NSTART) */
-    DELIVERY_CONNECTING,   /* behind a handshake */
+    DELIVERY_CONNECTING,   /* behind a connection that is being opened, or a handshake */
     DELIVERY_UNCONFIRMED,  /* sent, not acknowledged */
     DELIVERY_ACKNOWLEDGED, /* acknowledged, or of a kind that never is */
+    DELIVERY_SENT,         /* on a reliable transport: it arrives, or the connection is lost */
 };
 
 /* One message on its way, embedded in its sender. After `failed`, after a cancel, and after the remote was lost the
@@ -23,10 +24,20 @@ struct delivery {
     void *carrier; /* the transport's; NULL when it does not know the delivery */
 };
 
+/* Who waits for a connection to end: told once, with NULL if the peer closed it in order. Never within the call that
+   asked for it. */
+struct release_wait {
+    void (*done)(struct release_wait *wait, struct coax_remote *remote, const coax_error *error);
+};
+
 /* An incoming request that the transport remembers until it is answered; NULL where it has nothing to remember. */
 struct incoming;
 
 struct transport {
+    /* Messages are neither lost nor acknowledged one by one (RFC 8323): no delivery is ever `acknowledged`, and an
+       Empty message with a token is a Ping (section 5.4), answered by a response of code 7.03 with that token. */
+    bool is_reliable;
+
     /* Sends a message whose type, ID and token the caller leaves to the transport, but for the token. The bytes are
        copied. COAX_E_LIMIT: the peer's queue is full; COAX_E_TOO_LARGE; COAX_E_NO_MEMORY; the status that ended a
        remote that is gone. */
@@ -46,13 +57,18 @@ struct transport {
     /* Ends a request that gets no answer (RFC 7967): where the protocol wants one, an acknowledgement goes out. */
     void (*decline)(struct coax_remote *remote, struct incoming *incoming);
 
+    /* Ends the connection with a remote in order (coax_remote_release); `wait` may be NULL. */
+    enum coax_status (*release)(struct coax_remote *remote, const coax_release_terms *terms, struct release_wait *wait,
+                                coax_error *error);
+
     /* The last reference is gone: the transport may keep the remote, or free it. */
     void (*released)(struct coax_remote *remote);
 };
 
 /* What a transport tells the layer above. */
 struct transport_events {
-    /* A request, never a duplicate. It must be answered or declined once, now or later. */
+    /* A request, never a duplicate. It must be answered or declined once, now or later, unless the remote is gone by
+       then. `incoming` may be NULL. */
     void (*request)(void *user, struct coax_remote *remote, const struct coax_message *message,
                     struct incoming *incoming);
 
@@ -61,6 +77,9 @@ struct transport_events {
 
     /* Everything that waits for this remote has failed. The remote is gone if `remote->is_gone`. */
     void (*lost)(void *user, struct coax_remote *remote, const coax_error *error);
+
+    /* A connection or session is open: the peer is known, and can be sent requests. `lost` ends it. May be NULL. */
+    void (*opened)(void *user, struct coax_remote *remote);
 
     /* A message was sent or received, for logs. May be NULL. */
     void (*trace)(void *user, struct coax_remote *remote, const struct coax_message *message, bool sent);

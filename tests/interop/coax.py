@@ -46,7 +46,7 @@ class Client:
         if not confirmable:
             command += ["--non"]
         if security is not None:
-            command += ["--credentials", self.secrets.write("client.json", json.dumps({"coaps://*": entry(security)}))]
+            command += ["--credentials", self.secrets.write("client.json", json.dumps({uri.split("://")[0] + "://*": entry(security)}))]
         done = peers.run(*command, stdin=payload or b"")
         try:
             shown = json.loads(done.stdout)
@@ -64,19 +64,21 @@ class Client:
 
 
 class Server(peers.Process):
-    """`coax serve` on two free ports of `host`, with every kind of credentials that it is given."""
+    """`coax serve` on free ports of `host`, with every kind of credentials that it is given."""
 
-    def __init__(self, secrets, *securities, host="127.0.0.1"):
+    def __init__(self, secrets, *securities, host="127.0.0.1", schemes=None, more=()):
         entries = {f":peer{number}": entry(security) for number, security in enumerate(securities)}
         self.uris = {}
-        schemes = ["coap"] + (["coaps"] if securities else [])
-        arguments = [f"{scheme}://{host}:0" for scheme in schemes]
+        schemes = schemes or ["coap"] + (["coaps"] if securities else [])
+        arguments = [f"{scheme}://{host}:0" for scheme in schemes] + list(more)
         if securities:
             arguments += ["--credentials", secrets.write("server.json", json.dumps(entries))]
         super().__init__(peers.COAX, "serve", *arguments)
         for scheme in schemes:
-            self.uris[scheme] = self.wait_for_line(rf"^({scheme}://\S+?)/?$")[1]
-        self.port = int(re.search(r":(\d+)$", self.uris["coap"])[1])
+            self.uris[scheme] = self.wait_for_line(rf"^({re.escape(scheme)}://\S+?)/?$")[1]
+
+    def port(self, scheme):
+        return int(re.search(r":(\d+)$", self.uris[scheme])[1])
 
     def base(self, scheme):
         return self.uris[scheme]

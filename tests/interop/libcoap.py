@@ -1,4 +1,5 @@
-"""libcoap's example programs as ends: `coap-client-*` and `coap-server-*` (Debian's libcoap3-bin)."""
+"""libcoap's example programs as ends: `coap-client-*` and `coap-server-*` (Debian's libcoap3-bin). Over TCP they log messages
+in the form of datagrams, with a type and an ID that are not on the wire."""
 
 import os
 import re
@@ -76,16 +77,17 @@ class Client:
 
 
 class Server(peers.Process):
-    """coap-server-openssl or -gnutls: coap on `port`, coaps on the next; /time, /async, and what is PUT there."""
+    """coap-server-openssl or -gnutls: coap and coap+tcp on `port`, coaps and coaps+tcp on the next; /time, /async, and what is
+    PUT there."""
 
     def __init__(self, library, security=None):
-        self.port = peers.free_port(2)
+        self.port = peers.free_port(1)
         super().__init__(f"coap-server-{library}", "-A", "127.0.0.1", "-p", self.port, "-d", "20", "-v", "7",
                          *security_arguments(security, "server"))
         self.wait_until(lambda: peers.answers_ping(self.port), "an answer to a ping")
 
     def base(self, scheme):
-        return f"{scheme}://127.0.0.1:{self.port + (scheme == 'coaps')}"
+        return f"{scheme}://127.0.0.1:{self.port + scheme.startswith('coaps')}"
 
     def requests(self):
         """The requests that it logged, as it understood them."""

@@ -64,17 +64,18 @@ def format_number(text):
     return int(text) if text.isdigit() else FORMATS[text]
 
 
-def free_port(count=1):
-    """The first of `count` consecutive UDP ports on loopback that nobody has."""
+def free_port(*offsets):
+    """A port on loopback that nobody has, for UDP and TCP; nor those at the given offsets from it."""
     for _ in range(200):
         held = []
         try:
-            first = None
-            for index in range(count):
-                probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                held.append(probe)
-                probe.bind(("127.0.0.1", 0 if first is None else first + index))
-                first = first or probe.getsockname()[1]
+            first = 0
+            for offset in sorted({0, *offsets}):
+                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                    probe = socket.socket(socket.AF_INET, kind)
+                    held.append(probe)
+                    probe.bind(("127.0.0.1", first + offset))
+                    first = first or probe.getsockname()[1]
             return first
         except (OSError, OverflowError):
             continue

@@ -31,7 +31,7 @@ static inline void stack_fixture_start(struct stack_fixture *fixture, const coax
     wire_init(&fixture->wire, 1, &fixture->now);
     const struct datagram_output output = wire_output(&fixture->wire);
     fixture->now = 1000 * COAX_SECOND;
-    assert_int_equal(coax_stack_new(&fixture->stack, config, &output, fixture->now, NULL), COAX_OK);
+    assert_int_equal(coax_stack_new(&fixture->stack, config, &output, NULL, fixture->now, NULL), COAX_OK);
 }
 
 static inline void stack_fixture_stop(struct stack_fixture *fixture) {

@@ -43,7 +43,7 @@ static void begin(const coax_endpoint_config *config) {
     plan = (struct plan){.code = COAX_CONTENT, .format = COAX_NO_FORMAT, .no_response = -1};
     wire_init(&wire, 1, &now);
     const struct datagram_output output = wire_output(&wire);
-    assert_int_equal(coax_stack_new(&stack, config, &output, now, NULL), COAX_OK);
+    assert_int_equal(coax_stack_new(&stack, config, &output, NULL, now, NULL), COAX_OK);
     coax_resource_config resource = COAX_RESOURCE_CONFIG_INIT;
     resource.get = resource.put = handle;
     assert_non_null(coax_site_add(stack->site, "a", &resource, NULL));

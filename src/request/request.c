@@ -34,7 +34,7 @@ enum coax_status coax_request_set_payload(coax_request *request, int format, con
     if (request->state != REQUEST_NEW) {
         return COAX_E_STATE;
     }
-    if (size > request->layer->settings.max_message_size) {
+    if (size > request->layer->settings.max_payload) {
         return COAX_E_TOO_LARGE;
     }
     uint8_t *copy = malloc(size + 1);
@@ -240,6 +240,11 @@ static void wait_for_response(struct coax_request *request) {
     }
 }
 
+/* An Empty message has none; the Ping that it becomes on a reliable transport has. */
+static bool has_token(const struct coax_request *request, const struct coax_remote *remote) {
+    return request->code != COAX_EMPTY || remote->transport->is_reliable;
+}
+
 enum coax_status coax_request_submit(struct coax_request *request, struct coax_remote *remote, coax_error *error) {
     struct request_layer *layer = request->layer;
     enum coax_status status = choose_token(request, remote, error);
@@ -256,14 +261,14 @@ enum coax_status coax_request_submit(struct coax_request *request, struct coax_r
     list_append(&remote->requests, &request->of_remote);
     struct coax_message message = {
         .code = request->code,
-        .token = bytes_of(request->token, request->code == COAX_EMPTY ? 0 : request->token_size),
+        .token = bytes_of(request->token, has_token(request, remote) ? request->token_size : 0),
         .options = option_writer_bytes(&request->options),
         .payload = bytes_of(request->payload, request->payload_size),
     };
     status = remote->transport->send(remote, &message, !request->non_confirmable, &request->delivery, error);
     if (status != COAX_OK) {
         detach(request);
-    } else if (request->non_confirmable) {
+    } else if (request->non_confirmable || remote->transport->is_reliable) {
         wait_for_response(request);
     }
     return status;
@@ -286,10 +291,11 @@ static void request_failed(struct delivery *delivery, const coax_error *error) {
 /* What a request that ran out of time was waiting for. */
 static const char *waited_for(const struct coax_request *request) {
     static const char *const stages[] = {
-        [DELIVERY_QUEUED] = "it waited behind other messages to the same peer (NSTART)",
-        [DELIVERY_CONNECTING] = "the security handshake was not finished",
+        [DELIVERY_QUEUED] = "it waited behind other messages to the same peer",
+        [DELIVERY_CONNECTING] = "the connection or its security handshake was not finished",
         [DELIVERY_UNCONFIRMED] = "it was not acknowledged: nobody may be listening there",
         [DELIVERY_ACKNOWLEDGED] = "it was acknowledged, but no response came",
+        [DELIVERY_SENT] = "it was sent, but no response came",
     };
     if (request->state != REQUEST_SENT) {
         return request->waiting_for != NULL ? request->waiting_for : "it was not sent yet";

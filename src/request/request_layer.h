@@ -16,7 +16,7 @@
 
 struct request_settings {
     uint32_t response_timeout_ms, max_requests, max_exchanges;
-    uint32_t max_message_size;
+    uint32_t max_payload; /* of the transport that takes most */
 };
 
 struct request_layer {

@@ -17,7 +17,7 @@ static int set_up(void **state) {
     wire_init(&fixture.wire, 1, &fixture.now);
     const struct datagram_output output = wire_output(&fixture.wire);
     *state = &fixture;
-    return coax_stack_new(&fixture.stack, NULL, &output, fixture.now, NULL) == COAX_OK ? 0 : -1;
+    return coax_stack_new(&fixture.stack, NULL, &output, NULL, fixture.now, NULL) == COAX_OK ? 0 : -1;
 }
 
 static int tear_down(void **state) {

@@ -1,6 +1,7 @@
 #include "stack/stack.h"
 
 #include "base/error.h"
+#include "message/signaling.h"
 #include "stack/dispatch.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static enum coax_status check_range(const char *name, uint32_t value, uint32_t m
 }
 
 static enum coax_status check_config(const coax_endpoint_config *config, coax_error *error) {
-    enum { DAY_MS = 86400000, TABLE_MAXIMUM = 100000000 };
+    enum { DAY_MS = 86400000, TABLE_MAXIMUM = 100000000, MEBIBYTE = 1048576 };
     const struct {
         const char *name;
         uint32_t value, minimum, maximum;
@@ -39,6 +40,16 @@ static enum coax_status check_config(const coax_endpoint_config *config, coax_er
         {"max_message_size", config->max_message_size, 128, 65535},
         {"handshake_timeout_ms", config->handshake_timeout_ms, 1, DAY_MS},
         {"session_idle_ms", config->session_idle_ms, 0, DAY_MS},
+        {"max_connections", config->max_connections, 1, TABLE_MAXIMUM},
+        {"max_connection_openings", config->max_connection_openings, 1, TABLE_MAXIMUM},
+        {"max_requests_per_connection", config->max_requests_per_connection, 1, TABLE_MAXIMUM},
+        {"max_stream_message_size", config->max_stream_message_size, MAX_MESSAGE_SIZE_BASE, 16 * MEBIBYTE},
+        {"max_stream_output", config->max_stream_output, 1024, 1024 * MEBIBYTE},
+        {"max_stream_memory", config->max_stream_memory, 65536, UINT32_MAX},
+        {"message_timeout_ms", config->message_timeout_ms, 1, DAY_MS},
+        {"ping_interval_ms", config->ping_interval_ms, 0, DAY_MS},
+        {"ping_timeout_ms", config->ping_timeout_ms, 1, DAY_MS},
+        {"release_timeout_ms", config->release_timeout_ms, 1, DAY_MS},
     };
     if (config->size != sizeof *config) {
         return coax_fail(error, COAX_E_INVALID,
@@ -76,6 +87,27 @@ static struct datagram_settings datagram_settings_of(const coax_endpoint_config 
     };
 }
 
+static struct stream_settings stream_settings_of(const coax_endpoint_config *config) {
+    return (struct stream_settings){
+        .max_connections = config->max_connections,
+        .max_connection_openings = config->max_connection_openings,
+        .max_queue_per_peer = config->max_queue_per_peer,
+        .max_requests_per_connection = config->max_requests_per_connection,
+        .max_stream_message_size = config->max_stream_message_size,
+        .max_stream_output = config->max_stream_output,
+        .max_stream_memory = config->max_stream_memory,
+        .handshake_timeout_ms = config->handshake_timeout_ms,
+        .message_timeout_ms = config->message_timeout_ms,
+        .ping_interval_ms = config->ping_interval_ms,
+        .ping_timeout_ms = config->ping_timeout_ms,
+        .release_timeout_ms = config->release_timeout_ms,
+        .session_idle_ms = config->session_idle_ms,
+        .origins = config->origins,
+        .origin_count = config->origin_count,
+        .trust_forwarded = config->trust_forwarded,
+    };
+}
+
 static void trace_message(void *user, struct coax_remote *remote, const struct coax_message *message, bool sent) {
     const coax_endpoint_config *config = &((struct stack *)user)->config;
     config->observer(remote, message, sent, config->user);
@@ -94,7 +126,8 @@ static bool on_response(void *user, struct coax_remote *remote, const struct coa
 /* A server's operator hears of handshakes that failed and of clients that were sent away; who asks is told anyway. */
 static void log_lost(const coax_endpoint_config *config, const struct coax_remote *remote, const coax_error *error) {
     static const enum coax_status warnings[] = {COAX_E_TLS_ALERT,   COAX_E_HANDSHAKE, COAX_E_HANDSHAKE_TIMEOUT,
-                                                COAX_E_CERTIFICATE, COAX_E_LIMIT,     COAX_E_NO_MEMORY};
+                                                COAX_E_CERTIFICATE, COAX_E_LIMIT,     COAX_E_NO_MEMORY,
+                                                COAX_E_UPGRADE,     COAX_E_FORMAT,    COAX_E_TOO_LARGE};
     if (config->log == NULL || error->status == COAX_E_SHUT_DOWN) {
         return;
     }
@@ -102,16 +135,49 @@ static void log_lost(const coax_endpoint_config *config, const struct coax_remot
     for (size_t i = 0; i < sizeof warnings / sizeof *warnings && remote->local.port != 0; i++) {
         level = error->status == warnings[i] ? COAX_LOG_WARNING : level;
     }
-    char who[COAX_HOST_MAXIMUM + 100] = "";
+    char who[COAX_HOST_MAXIMUM + 100];
     char text[sizeof who + sizeof error->text + 2];
-    (void)coax_remote_uri(remote, who, sizeof who);
+    coax_remote_describe(remote, who, sizeof who);
     (void)snprintf(text, sizeof text, "%s: %s", who, error->text);
     config->log(level, text, config->user);
 }
 
+static void on_opened(void *user, struct coax_remote *remote) {
+    const coax_endpoint_config *config = &((struct stack *)user)->config;
+    if (config->connections != NULL) {
+        config->connections(remote, NULL, config->user);
+    }
+}
+
+/* The program hears of the end of what it was told of, and of what it wanted opened and was not. */
+static bool is_worth_telling(const struct coax_remote *remote) {
+    bool is_ours = remote->local.port == 0 && remote->scheme != COAX_SCHEME_COAP;
+    return remote->is_gone && (remote->was_opened || is_ours);
+}
+
 static void on_lost(void *user, struct coax_remote *remote, const coax_error *error) {
-    log_lost(&((struct stack *)user)->config, remote, error);
+    const coax_endpoint_config *config = &((struct stack *)user)->config;
+    log_lost(config, remote, error);
     coax_request_layer_lost(&((struct stack *)user)->requests, remote, error);
+    if (config->connections != NULL && is_worth_telling(remote)) {
+        config->connections(remote, error, config->user);
+    }
+}
+
+/* Where there are none: a request for a connection is told so. */
+static enum coax_status open_nothing(void *user, struct connection *connection, coax_error *error) {
+    (void)user;
+    (void)connection;
+    return coax_fail(error, COAX_E_NO_TRANSPORT, "There are no connections here, only datagrams");
+}
+
+static enum coax_status init_streams(struct stack *stack, const struct transport_events *events) {
+    const struct stream_settings settings = stream_settings_of(&stack->config);
+    if (stack->stream_output.open == NULL) {
+        stack->stream_output =
+            (struct stream_output){.open = open_nothing, .random = stack->output.random, .user = stack->output.user};
+    }
+    return coax_stream_layer_init(&stack->streams, &settings, &stack->stream_output, events, &stack->timers);
 }
 
 static enum coax_status init_rooms(struct stack *stack) {
@@ -121,7 +187,8 @@ static enum coax_status init_rooms(struct stack *stack) {
     stack->text = malloc(config->max_message_size);
     stack->requests = (struct request_layer){
         .settings = {config->response_timeout_ms, config->max_requests, config->max_exchanges,
-                     config->max_message_size},
+                     config->max_stream_message_size > config->max_message_size ? config->max_stream_message_size
+                                                                                : config->max_message_size},
         .timers = &stack->timers,
         .random = stack->output.random,
         .random_user = stack->output.user,
@@ -132,12 +199,16 @@ static enum coax_status init_rooms(struct stack *stack) {
         .request = on_request,
         .response = on_response,
         .lost = on_lost,
+        .opened = on_opened,
         .trace = config->observer == NULL ? NULL : trace_message,
         .user = stack,
     };
     struct datagram_settings settings = datagram_settings_of(config);
     enum coax_status status =
         coax_datagram_layer_init(&stack->datagrams, &settings, &stack->output, &events, &stack->timers);
+    if (status == COAX_OK) {
+        status = init_streams(stack, &events);
+    }
     if (status == COAX_OK) {
         status = coax_request_layer_init(&stack->requests);
     }
@@ -146,7 +217,8 @@ static enum coax_status init_rooms(struct stack *stack) {
 }
 
 enum coax_status coax_stack_new(struct stack **result, const coax_endpoint_config *config,
-                                const struct datagram_output *output, coax_instant now, coax_error *error) {
+                                const struct datagram_output *output, const struct stream_output *streams,
+                                coax_instant now, coax_error *error) {
     static const coax_endpoint_config defaults = COAX_ENDPOINT_CONFIG_INIT;
     config = config == NULL ? &defaults : config;
     enum coax_status status = check_config(config, error);
@@ -159,6 +231,10 @@ enum coax_status coax_stack_new(struct stack **result, const coax_endpoint_confi
     }
     stack->config = *config;
     stack->output = *output;
+    stack->now = now;
+    if (streams != NULL) {
+        stack->stream_output = *streams;
+    }
     if (init_rooms(stack) != COAX_OK) {
         coax_stack_free(stack);
         return coax_fail_memory(error);
@@ -172,10 +248,13 @@ void coax_stack_free(struct stack *stack) {
     if (stack == NULL) {
         return;
     }
+    coax_stack_run(stack); /* who waits for what is over already is told */
     coax_request_layer_shut_down(&stack->requests);
+    coax_stream_layer_free(&stack->streams);
     coax_datagram_layer_free(&stack->datagrams);
     coax_request_layer_free(&stack->requests);
     coax_dtls_context_free(stack->dtls);
+    coax_tls_context_free(stack->tls);
     coax_site_free(stack->site);
     coax_credentials_free(stack->credentials);
     coax_timer_heap_free(&stack->timers);
@@ -199,8 +278,21 @@ enum coax_status coax_stack_enable_dtls(struct stack *stack, coax_error *error) 
     return status;
 }
 
+enum coax_status coax_stack_enable_tls(struct stack *stack, coax_error *error) {
+    if (stack->tls != NULL) {
+        return COAX_OK;
+    }
+    const struct tls_settings settings = {
+        .handshake_timeout_ms = stack->config.handshake_timeout_ms,
+        .maximum_output = stack->config.max_stream_output,
+    };
+    enum coax_status status = coax_tls_context_new(&stack->tls, stack->credentials, &settings, error);
+    stack->streams.filters.tls = stack->tls;
+    return status;
+}
+
 void coax_stack_set_time(struct stack *stack, coax_instant now) {
-    stack->now = stack->datagrams.now = stack->requests.now = now;
+    stack->now = stack->datagrams.now = stack->streams.now = stack->requests.now = now;
 }
 
 void coax_stack_on_entry(struct stack *stack, void (*enter)(void *user), void *user) {
@@ -246,4 +338,25 @@ enum coax_status coax_stack_remote(struct stack *stack, const struct path *path,
 
 bool coax_stack_drop_idle(struct stack *stack, const struct path *path) {
     return coax_datagram_drop_idle(&stack->datagrams, path);
+}
+
+enum coax_status coax_stack_connection(struct stack *stack, const coax_uri *uri, const char *normal_uri,
+                                       struct coax_remote **remote, coax_error *error) {
+    struct stream_target target = {.scheme = uri->scheme, .host = uri->host, .zone = uri->zone, .port = uri->port};
+    if (coax_scheme_is_secure(uri->scheme)) {
+        enum coax_status status = coax_stack_enable_tls(stack, error);
+        if (status == COAX_OK) {
+            status = coax_tls_credential_for_uri(stack->credentials, stack->tls, normal_uri, &target.credential, error);
+        }
+        if (status != COAX_OK) {
+            return status;
+        }
+    }
+    enum coax_status status = coax_stream_remote(&stack->streams, &target, remote, error);
+    coax_credential_unref(target.credential);
+    return status;
+}
+
+void coax_stack_flush(struct stack *stack) {
+    coax_stream_flush(&stack->streams);
 }

@@ -6,30 +6,38 @@
 #include "request/request_layer.h"
 #include "server/site.h"
 #include "transport/datagram/datagram.h"
+#include "transport/stream/stream.h"
 #include <coax/endpoint.h>
 
 struct stack {
     coax_endpoint_config config;
     struct datagram_output output;
+    struct stream_output stream_output;
     struct timer_heap timers;
     struct datagram_layer datagrams;
+    struct stream_layer streams;
     struct request_layer requests;
     coax_credentials *credentials;
     coax_site *site;
     struct dtls_context *dtls; /* made when a channel or a request first needs it */
+    struct tls_context *tls;   /* the same */
     char *text;                /* max_message_size bytes for generated representations */
     coax_instant now;
 };
 
-/* `config` is checked: COAX_E_INVALID names the setting. `output` sends datagrams and gives random bytes. */
+/* `config` is checked: COAX_E_INVALID names the setting. `output` sends datagrams and gives random bytes; `streams`
+   opens connections and carries their bytes, and may be NULL where there are none. */
 enum coax_status coax_stack_new(struct stack **result, const coax_endpoint_config *config,
-                                const struct datagram_output *output, coax_instant now, coax_error *error);
+                                const struct datagram_output *output, const struct stream_output *streams,
+                                coax_instant now, coax_error *error);
 
-/* Fails what is under way, closes every session with close_notify (through `output`), frees. */
+/* Fails what is under way, closes every session with close_notify and every connection with Release (through the
+   outputs), frees. */
 void coax_stack_free(struct stack *stack);
 
-/* Makes DTLS available, for a channel that is secure. */
+/* Makes DTLS available, for a channel that is secure; and TLS, for connections. */
 enum coax_status coax_stack_enable_dtls(struct stack *stack, coax_error *error);
+enum coax_status coax_stack_enable_tls(struct stack *stack, coax_error *error);
 
 /* Time passes: to be called with the current time before anything else is, in each turn of the loop. */
 void coax_stack_set_time(struct stack *stack, coax_instant now);
@@ -56,6 +64,14 @@ void coax_stack_run(struct stack *stack);
    coax_credentials_for_uri, coax_datagram_remote and coax_datagram_secure_remote. */
 enum coax_status coax_stack_remote(struct stack *stack, const struct path *path, bool secure, const char *uri,
                                    const char *host, struct coax_remote **remote, coax_error *error);
+
+/* The remote for requests to a URI (and its normal form) over a connection, which is begun if there is none. No new
+   reference. The errors of coax_tls_credential_for_uri and coax_stream_remote. */
+enum coax_status coax_stack_connection(struct stack *stack, const coax_uri *uri, const char *normal_uri,
+                                       struct coax_remote **remote, coax_error *error);
+
+/* Writes what connections want to send: at the end of each turn. */
+void coax_stack_flush(struct stack *stack);
 
 /* Ends the session with a path, in order, if nothing is under way there and nobody references it; false if it is busy,
  * or there is none. */

@@ -11,7 +11,7 @@ static struct stack *make(const coax_endpoint_config *config) {
     now = COAX_SECOND;
     wire_init(&wire, 1, &now);
     const struct datagram_output output = wire_output(&wire);
-    assert_int_equal(coax_stack_new(&stack, config, &output, now, &error), COAX_OK);
+    assert_int_equal(coax_stack_new(&stack, config, &output, NULL, now, &error), COAX_OK);
     return stack;
 }
 
@@ -57,7 +57,7 @@ static void every_setting_is_checked_by_name(void **state) {
         struct stack *stack;
         coax_error error = {.text = ""};
         memcpy((char *)&config + cases[i].offset, &cases[i].bad, sizeof cases[i].bad);
-        assert_int_equal(coax_stack_new(&stack, &config, &output, 0, &error), COAX_E_INVALID);
+        assert_int_equal(coax_stack_new(&stack, &config, &output, NULL, 0, &error), COAX_E_INVALID);
         assert_non_null(strstr(error.text, cases[i].name));
     }
 }

@@ -1,8 +1,10 @@
 #include "transport/remote.h"
 
+#include "base/error.h"
 #include "transport/transport.h"
 #include <coax/uri.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 coax_remote *coax_remote_ref(coax_remote *remote) {
@@ -58,6 +60,9 @@ enum coax_status coax_remote_write_base(enum coax_scheme scheme, const char *hos
 }
 
 enum coax_status coax_remote_uri(const coax_remote *remote, char *out, size_t capacity) {
+    if (remote->is_anonymous) {
+        return COAX_E_ANONYMOUS;
+    }
     return coax_remote_write_base(remote->scheme, remote->host, &remote->address, out, capacity);
 }
 
@@ -65,10 +70,17 @@ enum coax_status coax_remote_local_uri(const coax_remote *remote, char *out, siz
     if (remote->local.port == 0) {
         return COAX_E_ANONYMOUS;
     }
+    if (remote->asked_host != NULL) {
+        int size = snprintf(out, capacity, "%s://%s", coax_scheme_name(remote->scheme), remote->asked_host);
+        return size < 0 || (size_t)size >= capacity ? COAX_E_TOO_LARGE : COAX_OK;
+    }
     return coax_remote_write_base(remote->scheme, NULL, &remote->local, out, capacity);
 }
 
 enum coax_status coax_remote_hostinfo(const coax_remote *remote, char *out, size_t capacity) {
+    if (remote->is_anonymous) {
+        return COAX_E_ANONYMOUS;
+    }
     return write_hostinfo(remote->host, &remote->address, coax_scheme_default_port(remote->scheme), out, capacity);
 }
 
@@ -91,4 +103,54 @@ enum coax_status coax_remote_blockwise_key(const coax_remote *remote, char *out,
     const char *identity = remote->credential == NULL ? "" : remote->credential->key;
     int size = snprintf(out, capacity, "%s %s %s", coax_scheme_name(remote->scheme), address, identity);
     return size < 0 || (size_t)size >= capacity ? COAX_E_TOO_LARGE : COAX_OK;
+}
+
+void coax_remote_describe(const struct coax_remote *remote, char *out, size_t capacity) {
+    char address[80];
+    if (coax_remote_uri(remote, out, capacity) == COAX_OK) {
+        return;
+    }
+    coax_address_write(&remote->address, 0, address, sizeof address);
+    (void)snprintf(out, capacity, "%s client at %s", coax_scheme_name(remote->scheme), address);
+}
+
+/* The program's wait for a release; it holds on to the remote. */
+struct release {
+    struct release_wait wait;
+    coax_remote *remote;
+    coax_release_callback *callback;
+    void *user;
+};
+
+static void release_done(struct release_wait *wait, struct coax_remote *remote, const coax_error *error) {
+    struct release *release = COAX_CONTAINER(wait, struct release, wait);
+    if (release->callback != NULL) {
+        release->callback(remote, error == NULL ? COAX_OK : error->status, error, release->user);
+    }
+    coax_remote_unref(release->remote);
+    free(release);
+}
+
+static void release_fired(struct timer *timer, coax_instant now) {
+    (void)now;
+    struct release *release = COAX_CONTAINER(timer, struct release, wait.timer);
+    release_done(&release->wait, release->remote, NULL);
+}
+
+enum coax_status coax_remote_release(coax_remote *remote, const coax_release_terms *terms,
+                                     coax_release_callback *callback, void *user, coax_error *error) {
+    if (terms != NULL && terms->size != sizeof *terms) {
+        return coax_fail(error, COAX_E_INVALID, "The terms are to begin with COAX_RELEASE_TERMS_INIT");
+    }
+    struct release *release = calloc(1, sizeof *release);
+    if (release == NULL) {
+        return coax_fail_memory(error);
+    }
+    *release = (struct release){{{.fire = release_fired}, release_done}, coax_remote_ref(remote), callback, user};
+    enum coax_status status = remote->transport->release(remote, terms, &release->wait, error);
+    if (status != COAX_OK) {
+        coax_remote_unref(remote);
+        free(release);
+    }
+    return status;
 }

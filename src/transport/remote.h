@@ -29,6 +29,9 @@ struct coax_remote {
 /* The entry by which the remote proved itself, NULL if it proved nothing. */
 struct credential *coax_remote_credential(const struct coax_remote *remote);
 
+/* Who it is, for logs: the URI's base, or for who has none the scheme and the address. */
+void coax_remote_describe(const struct coax_remote *remote, char *out, size_t capacity);
+
 /* Writes "scheme://host:port" of an address. */
 enum coax_status coax_remote_write_base(enum coax_scheme scheme, const char *host, const struct address *address,
                                         char *out, size_t capacity);

@@ -2,6 +2,7 @@
 #ifndef COAX_TRANSPORT_TRANSPORT_H
 #define COAX_TRANSPORT_TRANSPORT_H
 
+#include "base/timer_heap.h"
 #include "message/message.h"
 #include "transport/remote.h"
 
@@ -25,8 +26,9 @@ struct delivery {
 };
 
 /* Who waits for a connection to end: told once, with NULL if the peer closed it in order. Never within the call that
-   asked for it. */
+   asked for it: where there is nothing to wait for, the transport arms the timer for now, whose `fire` tells. */
 struct release_wait {
+    struct timer timer;
     void (*done)(struct release_wait *wait, struct coax_remote *remote, const coax_error *error);
 };
 
@@ -68,7 +70,7 @@ struct transport {
 /* What a transport tells the layer above. */
 struct transport_events {
     /* A request, never a duplicate. It must be answered or declined once, now or later, unless the remote is gone by
-       then. `incoming` may be NULL. */
+       then. */
     void (*request)(void *user, struct coax_remote *remote, const struct coax_message *message,
                     struct incoming *incoming);
 

@@ -47,7 +47,7 @@ static struct stack *make_server(struct capture *capture) {
     config.max_replies_per_peer = 4;
     const struct datagram_output output = {capture_datagram, next_random, capture};
     struct stack *stack;
-    if (coax_stack_new(&stack, &config, &output, COAX_SECOND, NULL) != COAX_OK
+    if (coax_stack_new(&stack, &config, &output, NULL, COAX_SECOND, NULL) != COAX_OK
         || coax_credentials_set_psk(stack->credentials, ":fuzz", "fuzz", 4, "0123456789abcdef", 16, NULL) != COAX_OK
         || coax_stack_enable_dtls(stack, NULL) != COAX_OK) {
         abort();

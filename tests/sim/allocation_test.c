@@ -106,7 +106,7 @@ static enum coax_status make_stack(struct world *world, int node) {
     static const char key[] = "0123456789abcdef";
     world->senders[node] = (struct sender){world, node};
     const struct datagram_output output = {transmit, fill_random, &world->senders[node]};
-    enum coax_status status = coax_stack_new(&world->stacks[node], NULL, &output, COAX_SECOND, NULL);
+    enum coax_status status = coax_stack_new(&world->stacks[node], NULL, &output, NULL, COAX_SECOND, NULL);
     if (status == COAX_OK) {
         status = coax_credentials_set_psk(world->stacks[node]->credentials, "coaps://*", "device", 6, key, 16, NULL);
     }

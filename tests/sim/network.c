@@ -130,7 +130,7 @@ void network_free(struct network *network) {
 static void start(struct network_node *node, const coax_endpoint_config *config) {
     const struct datagram_output output = {transmit, fill_random, node};
     coax_error error = {.text = ""};
-    enum coax_status status = coax_stack_new(&node->stack, config, &output, node->network->now, &error);
+    enum coax_status status = coax_stack_new(&node->stack, config, &output, NULL, node->network->now, &error);
     assert(status == COAX_OK);
     (void)status;
 }

@@ -83,7 +83,7 @@ static void requests_allocate_nothing(void **state) {
     struct stack *stack;
     coax_resource_config config = COAX_RESOURCE_CONFIG_INIT;
     config.get = hello;
-    assert_int_equal(coax_stack_new(&stack, NULL, &output, COAX_SECOND, NULL), COAX_OK);
+    assert_int_equal(coax_stack_new(&stack, NULL, &output, NULL, COAX_SECOND, NULL), COAX_OK);
     assert_non_null(coax_site_add(stack->site, "hello", &config, NULL));
     for (unsigned i = 0; i < WARM_UP; i++) {
         ask(stack, i);

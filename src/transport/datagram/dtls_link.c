@@ -44,6 +44,10 @@ static void link_established(void *user) {
     }
     peer->is_ready = true;
     peer->last_activity = peer->layer->now;
+    peer->remote.was_opened = true;
+    if (peer->layer->events.opened != NULL) {
+        peer->layer->events.opened(peer->layer->events.user, &peer->remote);
+    }
     coax_peer_send_queued(peer);
 }
 

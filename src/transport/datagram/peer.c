@@ -4,12 +4,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A DTLS session has no Release: close_notify ends it at once. */
+static enum coax_status release_session(struct coax_remote *remote, const coax_release_terms *terms,
+                                        struct release_wait *wait, coax_error *error) {
+    (void)terms;
+    struct peer *peer = COAX_CONTAINER(remote, struct peer, remote);
+    if (remote->scheme == COAX_SCHEME_COAP) {
+        return coax_fail(error, COAX_E_UNSUPPORTED, "A remote over UDP has no connection that could be released");
+    }
+    if (remote->is_gone) {
+        return coax_fail(error, COAX_E_DROPPED, "The session is over already");
+    }
+    if (wait != NULL && coax_timer_arm(peer->layer->timers, &wait->timer, peer->layer->now) != COAX_OK) {
+        return coax_fail_memory(error);
+    }
+    coax_peer_end(peer, NULL);
+    return COAX_OK;
+}
+
 const struct transport coax_datagram_transport = {
     .send = coax_transmit_message,
     .cancel = coax_transmission_cancel,
     .stage = coax_transmission_stage,
     .respond = coax_respond_datagram,
     .decline = coax_decline_datagram,
+    .release = release_session,
     .released = coax_peer_released,
 };
 

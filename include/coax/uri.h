@@ -39,6 +39,7 @@ typedef struct coax_uri {
     char zone[COAX_ZONE_MAXIMUM + 1]; /* "eth0" of [fe80::1%25eth0], or "" */
     bool host_is_ip4, host_is_ip6;    /* the host is an IP literal: no Uri-Host option (section 6.4 step 5) */
     uint16_t port;                    /* the scheme's default when the URI names none */
+    bool has_port;                    /* the URI names it, be it the default */
     const char *path;
     size_t path_size;
     const char *query;

@@ -290,6 +290,7 @@ static enum coax_status parse_port(struct parser *parser, const char *end) {
                          position_of(parser, start));
     }
     parser->uri->port = (uint16_t)port;
+    parser->uri->has_port = true;
     return COAX_OK;
 }
 

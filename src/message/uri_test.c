@@ -97,6 +97,23 @@ static void takes_empty_parts(void **state) {
     assert_int_equal(uri.port, 80);
 }
 
+/* A server may have defaults of its own: then "no port" and "the default, by name" are two things. */
+static void tells_a_port_that_is_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *uri;
+        bool is_named;
+    } cases[] = {
+        {"coap+ws://h", false},       {"coap+ws://h:", false},       {"coap+ws://h:/a?b", false},
+        {"coap+ws://h/80:80", false}, {"coap+ws://h:80", true},      {"coap+ws://h:0", true},
+        {"coap+ws://[::1]", false},   {"coap+ws://[::1]:80/", true}, {"coaps+ws://h:443?a", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(parsed(cases[i].uri).has_port, cases[i].is_named);
+    }
+    assert_normal("coap+ws://h:80", "coap+ws://h/"); /* the normal form is that of the protocol */
+}
+
 static void takes_ip_literals(void **state) {
     (void)state;
     coax_uri uri = parsed("coap://192.0.2.1:61616/");
@@ -353,6 +370,7 @@ int main(void) {
         cmocka_unit_test(knows_the_six_schemes),
         cmocka_unit_test(takes_a_uri_apart),
         cmocka_unit_test(takes_empty_parts),
+        cmocka_unit_test(tells_a_port_that_is_named),
         cmocka_unit_test(takes_ip_literals),
         cmocka_unit_test(takes_zones),
         cmocka_unit_test(names_the_equivalent_uris_of_rfc7252),

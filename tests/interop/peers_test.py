@@ -5,6 +5,7 @@ import unittest
 
 import aiocoap_end
 import libcoap
+import nginx
 import node
 import peers
 import ws
@@ -86,6 +87,13 @@ class PeersTest(unittest.TestCase):
         with aiocoap_end.Server(certificates=self.secrets.server) as server:
             self.keeps(ws.Client(), server.base("coap+ws"), "store/a")
             self.keeps(ws.Client(), server.base("coaps+ws"), "store/b", security=self.secrets.client)
+
+    def test_ws_through_nginx(self):
+        with ws.Server() as server, nginx.Proxy(server.port, self.secrets.server) as proxy:
+            self.keeps(ws.Client(), proxy.base("coap+ws"), "store/a")
+            self.keeps(aiocoap_end.Client(), proxy.base("coaps+ws"), "store/b", security=self.secrets.client)
+            seen = server.events("opened")[0]["opened"]
+            self.assertEqual((f"127.0.0.1:{proxy.plain}", "127.0.0.1"), (seen["host"], seen["x-forwarded-for"]))
 
     def test_ws_misdeeds(self):
         """Each arrives at the other end as it was meant."""

@@ -92,7 +92,7 @@ function client (question) {
   let look = () => {}
   const add = (kind, what) => { came[kind].push(what); look() }
   const socket = new WebSocket(question.url, question.protocols, {
-    origin: question.origin, headers: question.headers, ca: question.ca && fs.readFileSync(question.ca), handshakeTimeout: 20000
+    origin: question.origin, headers: question.headers, localAddress: question.local, ca: question.ca && fs.readFileSync(question.ca), handshakeTimeout: 20000
   })
   const end = () => { print(came); process.exit(0) }
   setTimeout(() => { came.late = true; end() }, 25000)

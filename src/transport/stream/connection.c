@@ -76,32 +76,39 @@ static void free_connection(struct connection *connection) {
     free(connection);
 }
 
-void coax_connection_leave(struct connection *connection) {
-    if (--connection->calls == 0 && connection->phase == CONNECTION_OVER) {
-        coax_filter_chain_free(&connection->chain);
-    }
-    /* Not coax_remote_unref: one that is gone stays as long as its stream is being written to. */
-    if (--connection->remote.references == 0 && connection->calls == 0) {
-        coax_connection_released(&connection->remote);
-    }
-}
-
-void coax_connection_released(struct coax_remote *remote) {
-    struct connection *connection = connection_of(remote);
-    if (connection->phase == CONNECTION_OVER) {
-        free_connection(connection);
-    } else {
-        coax_connection_touch(connection);
-    }
-}
-
-void coax_connection_touch(struct connection *connection) {
+/* Lists it as idle if it is. */
+static void touch(struct connection *connection) {
     list_remove(&connection->idle);
     bool is_idle = connection->phase == CONNECTION_OPEN && connection->csm_received
                    && connection->remote.references == 0 && connection_is_unused(connection);
     if (is_idle) {
         list_append(&connection->layer->idle, &connection->idle);
     }
+}
+
+static void settle_unreferenced(struct connection *connection) {
+    if (connection->phase == CONNECTION_OVER) {
+        free_connection(connection);
+    } else {
+        touch(connection);
+        coax_connection_schedule(connection);
+    }
+}
+
+void coax_connection_leave(struct connection *connection) {
+    if (--connection->calls == 0 && connection->phase == CONNECTION_OVER) {
+        coax_filter_chain_free(&connection->chain);
+    }
+    /* Not coax_remote_unref: one that is gone stays as long as its stream is being written to. */
+    if (--connection->remote.references == 0) {
+        settle_unreferenced(connection);
+    }
+}
+
+void coax_connection_released(struct coax_remote *remote) {
+    struct connection *connection = connection_of(remote);
+    connection->used = connection->layer->now;
+    settle_unreferenced(connection);
 }
 
 void coax_connection_leave_openings(struct connection *connection) {

@@ -101,8 +101,6 @@ void coax_connection_break(struct connection *connection, const coax_error *erro
 void coax_connection_mark(struct connection *connection);
 /* What that look does. */
 void coax_connection_settle(struct connection *connection);
-/* Lists it as idle if it is. */
-void coax_connection_touch(struct connection *connection);
 /* Counts what it holds, and ends it if that is too much. */
 void coax_connection_weigh(struct connection *connection);
 void coax_connection_released(struct coax_remote *remote);

@@ -1,5 +1,6 @@
 /* A connection's life beside signaling: who the peer is, and what becomes of it when it is not spoken to nicely. */
 #include "../../../tests/stream_fixture.h"
+#include <stdio.h>
 
 static const char upgrade[] =
     "GET /.well-known/coap HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

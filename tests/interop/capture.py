@@ -1,4 +1,4 @@
-"""Captures datagrams on loopback with dumpcap and reads them with tshark."""
+"""Captures what goes over loopback with dumpcap and reads it with tshark."""
 
 import os
 import socket
@@ -9,14 +9,25 @@ import time
 import peers
 
 
+# What tshark is told of ports that are not the protocols' own.
+DISSECTION = {
+    "coap": ["udp.port=={port},coap"],
+    "coaps": ["udp.port=={port},dtls", "dtls.port=={port},coap"],
+    "coap+tcp": ["tcp.port=={port},coap"],
+    "coaps+tcp": ["tcp.port=={port},tls", "tls.port=={port},coap"],
+    "coap+ws": ["tcp.port=={port},http"],
+    "coaps+ws": ["tcp.port=={port},tls", "tls.port=={port},http"],
+}
+
+
 class Capture:
-    """What goes over loopback from or to the UDP ports, from the start of the with block to stop()."""
+    """What goes over loopback from or to the UDP and TCP ports, from the start of the with block to stop()."""
 
     def __init__(self, *ports):
         self.ports = ports
         self.file = tempfile.NamedTemporaryFile(suffix=".pcapng")
         self.errors = tempfile.TemporaryFile("w+b")
-        filter_text = " or ".join(f"udp port {port}" for port in ports)
+        filter_text = " or ".join(f"port {port}" for port in ports)
         # It ends when its standard input does: a program that runs through sudo could not be sent a signal.
         script = f"dumpcap -q -i lo -f '{filter_text}' -w - </dev/null & read -r line; kill $!; wait $!"
         command = ["sh", "-c", script] if os.geteuid() == 0 else ["sudo", "-n", "sh", "-c", script]
@@ -55,15 +66,17 @@ class Capture:
         self.file.close()
         self.errors.close()
 
-    def read(self, filter_text, fields, plain=(), secure=(), key=None):
-        """The values of `fields` in the packets that pass the display filter, as tshark dissects them."""
+    def read(self, filter_text, fields, ports, key=None, keys=None):
+        """The values of `fields` in the packets that pass the display filter, as tshark dissects them. `ports` are by scheme;
+        `key` is a pre-shared one for DTLS, `keys` a file with the keys of TLS sessions."""
         command = ["tshark", "-n", "-r", self.file.name, "-Y", filter_text, "-T", "fields"]
-        for port in plain:
-            command += ["-d", f"udp.port=={port},coap"]
-        for port in secure:
-            command += ["-d", f"udp.port=={port},dtls", "-d", f"dtls.port=={port},coap"]
+        for scheme, port in ports.items():
+            for rule in DISSECTION[scheme]:
+                command += ["-d", rule.format(port=port)]
         if key is not None:
             command += ["-o", f"dtls.psk:{key.hex()}"]
+        if keys is not None:
+            command += ["-o", f"tls.keylog_file:{keys}"]
         for field in fields:
             command += ["-e", field]
         done = peers.run(*command)

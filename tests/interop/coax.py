@@ -20,6 +20,11 @@ def entry(security):
     return {"rpk": {"private-key": security.key, "peer-public-key": security.peer_public}}
 
 
+def client_credentials(secrets, uri, security):
+    """A file with the entry for all URIs of that scheme."""
+    return secrets.write("client.json", json.dumps({uri.split("://")[0] + "://*": entry(security)}))
+
+
 class Refused(AssertionError):
     """The command ended without a response: its exit code and what it said."""
 
@@ -46,7 +51,7 @@ class Client:
         if not confirmable:
             command += ["--non"]
         if security is not None:
-            command += ["--credentials", self.secrets.write("client.json", json.dumps({uri.split("://")[0] + "://*": entry(security)}))]
+            command += ["--credentials", client_credentials(self.secrets, uri, security)]
         done = peers.run(*command, stdin=payload or b"")
         try:
             shown = json.loads(done.stdout)
@@ -66,14 +71,14 @@ class Client:
 class Server(peers.Process):
     """`coax serve` on free ports of `host`, with every kind of credentials that it is given."""
 
-    def __init__(self, secrets, *securities, host="127.0.0.1", schemes=None, more=()):
+    def __init__(self, secrets, *securities, host="127.0.0.1", schemes=None, more=(), env=None):
         entries = {f":peer{number}": entry(security) for number, security in enumerate(securities)}
         self.uris = {}
         schemes = schemes or ["coap"] + (["coaps"] if securities else [])
         arguments = [f"{scheme}://{host}:0" for scheme in schemes] + list(more)
         if securities:
             arguments += ["--credentials", secrets.write("server.json", json.dumps(entries))]
-        super().__init__(peers.COAX, "serve", *arguments)
+        super().__init__(peers.COAX, "serve", *arguments, env=env)
         for scheme in schemes:
             self.uris[scheme] = self.wait_for_line(rf"^({re.escape(scheme)}://\S+?)/?$")[1]
 

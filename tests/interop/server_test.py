@@ -17,6 +17,8 @@ JSON, TEXT, LINK, XML, SENML_JSON, SENML_CBOR = 50, 0, 40, 41, 110, 112
 class Case(unittest.TestCase):
     """One server for all, with a pre-shared key, a certificate and a raw public key from one credentials file."""
 
+    schemes = None
+
     @staticmethod
     def securities(secrets):
         return SECRET, secrets.server, secrets.raw_server
@@ -25,7 +27,7 @@ class Case(unittest.TestCase):
     def setUpClass(cls):
         cls.secrets = peers.Secrets()
         cls.addClassCleanup(cls.secrets.close)
-        cls.server = coax.Server(cls.secrets, *cls.securities(cls.secrets))
+        cls.server = coax.Server(cls.secrets, *cls.securities(cls.secrets), schemes=cls.schemes)
         cls.addClassCleanup(cls.server.__exit__)
 
     @classmethod

@@ -40,7 +40,7 @@ class TsharkTest(unittest.TestCase):
         client.ask("delete", f"{base}/store/a", security=security)
 
     def read(self, filter_text, fields=("frame.number", "_ws.col.Protocol", "_ws.col.Info")):
-        return self.capture.read(filter_text, fields, [self.plain], [self.secure], SECRET.key.encode())
+        return self.capture.read(filter_text, fields, {"coap": self.plain, "coaps": self.secure}, SECRET.key.encode())
 
     def test_nothing_is_malformed(self):
         self.assertGreater(len(self.read("udp")), 50)

@@ -53,13 +53,27 @@ def responses(came):
     return [message for message in came["messages"] if message["code"][0] in "245"]
 
 
-def converse(address, steps, protocols=("coap",), trust=None, **more):
+def question(address, steps, protocols=("coap",), trust=None, **more):
+    return json.dumps({"url": address, "protocols": list(protocols), "steps": steps, "ca": trust, **more})
+
+
+def converse(address, steps, **more):
     """Opens a connection, takes the steps, and returns all that came."""
-    question = {"url": address, "protocols": list(protocols), "steps": steps, "ca": trust, **more}
-    done = peers.run("node", PROGRAM, "client", json.dumps(question), env=ENVIRONMENT)
+    done = peers.run("node", PROGRAM, "client", question(address, steps, **more), env=ENVIRONMENT)
     if done.returncode != 0:
-        raise AssertionError(f"ws, {question}:\n{done.stderr.decode()[-3000:]}")
+        raise AssertionError(f"ws, {question(address, steps, **more)}:\n{done.stderr.decode()[-3000:]}")
     return json.loads(done.stdout.decode().splitlines()[-1])
+
+
+class Talking(peers.Process):
+    """The same in the background, until the steps are taken."""
+
+    def __init__(self, address, steps, **more):
+        super().__init__("node", PROGRAM, "client", question(address, steps, **more), env=ENVIRONMENT)
+
+    def wait(self):
+        self.process.wait(peers.PATIENCE_SECONDS)
+        return json.loads(self.output().splitlines()[-1])
 
 
 class Client:

@@ -92,7 +92,12 @@ function client (question) {
   let look = () => {}
   const add = (kind, what) => { came[kind].push(what); look() }
   const socket = new WebSocket(question.url, question.protocols, {
-    origin: question.origin, headers: question.headers, localAddress: question.local, ca: question.ca && fs.readFileSync(question.ca), handshakeTimeout: 20000
+    origin: question.origin,
+    headers: question.headers,
+    localAddress: question.local,
+    protocolVersion: question.version || 13,
+    ca: question.ca && fs.readFileSync(question.ca),
+    handshakeTimeout: 20000
   })
   const end = () => { print(came); process.exit(0) }
   setTimeout(() => { came.late = true; end() }, 25000)
@@ -123,7 +128,8 @@ function client (question) {
       return look()
     }
     const bytes = step.message ? encode(step.message) : Buffer.from(step.bytes || '', 'hex')
-    if (step.ping !== undefined) socket.ping(step.ping)
+    if (step.say !== undefined) console.log(step.say)
+    else if (step.ping !== undefined) socket.ping(step.ping)
     else if (step.text !== undefined) socket.send(step.text)
     else if (step.close !== undefined) socket.close(step.close)
     else if (step.fragments) sendFragments(socket, bytes, step.fragments)

@@ -24,7 +24,7 @@ class BrowserTest(unittest.TestCase):
 
     @classmethod
     def start(cls, *more, schemes=("coap+ws",)):
-        server = coax.Server(cls.secrets, *([cls.secrets.server] if "coaps+ws" in schemes else []), schemes=schemes, more=more)
+        server = coax.Server(cls.secrets, *([cls.secrets.server_alone] if "coaps+ws" in schemes else []), schemes=schemes, more=more)
         cls.addClassCleanup(server.__exit__)
         return server
 

@@ -15,7 +15,8 @@ def entry(security):
     if isinstance(security, Psk):
         return {"dtls": {"psk": {"ascii": security.key}, "client-identity": {"ascii": security.identity}}}
     if isinstance(security, Certificates):
-        return {"x509": {"certificate": security.certificate, "private-key": security.key, "trust": security.trust}}
+        fields = {"certificate": security.certificate, "private-key": security.key, "trust": security.trust}
+        return {"x509": {field: file for field, file in fields.items() if file is not None}}
     assert isinstance(security, RawKey)
     return {"rpk": {"private-key": security.key, "peer-public-key": security.peer_public}}
 

@@ -27,10 +27,11 @@ class Psk:
 
 @dataclasses.dataclass
 class Certificates:
-    """A client's or a server's: its chain, its key, and whom it trusts, as PEM files."""
-    certificate: str
-    key: str
-    trust: str
+    """A client's or a server's: its chain, its key, and whom it trusts, as PEM files. A server that trusts nobody asks
+    clients for no certificate."""
+    certificate: str = None
+    key: str = None
+    trust: str = None
 
 
 @dataclasses.dataclass
@@ -160,6 +161,8 @@ class Secrets:
         self.stranger = self._authority("stranger")
         trust = self.path("authority.pem")
         self.server = self._leaf("server", "authority", "DNS:localhost,IP:127.0.0.1,IP:::1", trust)
+        self.server_alone = dataclasses.replace(self.server, trust=None)
+        self.authority_alone = Certificates(trust=trust)
         self.client = self._leaf("client", "authority", "DNS:client.example", trust)
         self.other_host = self._leaf("other-host", "authority", "DNS:elsewhere.example", trust)
         self.untrusted = self._leaf("untrusted", "stranger", "DNS:localhost,IP:127.0.0.1", self.path("stranger.pem"))

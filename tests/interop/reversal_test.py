@@ -49,7 +49,7 @@ class Call(Case):
 
     def test_aiocoap_serves(self):
         for scheme in STREAMS:
-            securities = [self.secrets.server] if scheme.startswith("coaps") else []
+            securities = [self.secrets.server_alone] if scheme.startswith("coaps") else []
             with self.subTest(scheme), coax.Server(self.secrets, *securities, schemes=[scheme], more=["--call"]) as server, \
                     aiocoap_end.Attached(server.base(scheme) + "/time", self.security(scheme)):
                 server.call("/slow")

@@ -20,7 +20,13 @@ EMPTY_MESSAGE = {"bytes": "0000"}
 
 
 class ByStreams(server_test.Case):
+    """With a pre-shared key, and with certificates: clients may have one, but need not."""
+
     schemes = STREAMS
+
+    @staticmethod
+    def securities(secrets):
+        return SECRET, secrets.server_alone, secrets.authority_alone
 
     def test_libcoap_over_tcp(self):
         for library in ("notls", "openssl", "gnutls"):
@@ -236,7 +242,7 @@ class Ports(unittest.TestCase):
     def test_every_address(self):
         secrets = peers.Secrets()
         self.addCleanup(secrets.close)
-        with coax.Server(secrets, secrets.server, host="[::]", schemes=STREAMS) as server:
+        with coax.Server(secrets, secrets.server_alone, host="[::]", schemes=STREAMS) as server:
             for scheme in STREAMS:
                 security = secrets.client if scheme.startswith("coaps") else None
                 for host in ("127.0.0.1", "localhost"):

@@ -25,7 +25,7 @@ class TsharkStreamTest(unittest.TestCase):
         cls.keys = cls.secrets.write("keys.log", "")
         client = coax.Client(cls.secrets)
         # GnuTLS writes the keys of all sessions there.
-        server = coax.Server(cls.secrets, cls.secrets.server, schemes=STREAMS, env={"SSLKEYLOGFILE": cls.keys})
+        server = coax.Server(cls.secrets, cls.secrets.server_alone, schemes=STREAMS, env={"SSLKEYLOGFILE": cls.keys})
         cls.ports = {scheme: server.port(scheme) for scheme in STREAMS}
         cls.capture = capture.Capture(*cls.ports.values())
         cls.addClassCleanup(cls.capture.__exit__)

@@ -1,28 +1,23 @@
-/* Requests by URI: name, address, channel, and the next address when one refuses. */
+/* Requests by URI: over UDP name, address, channel, and the next address when one refuses; over streams the connection
+   that does all this itself. */
 #include "base/error.h"
-#include "endpoint/destination.h"
-#include "endpoint/endpoint.h"
+#include "endpoint/datagram_remote.h"
 #include "message/uri_options.h"
 #include <coax/request.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What a request by URI needs until it is answered. */
 struct errand {
     coax_endpoint *endpoint;
     struct coax_request *request;
-    coax_uri uri; /* its views point into the request's text */
-    char *normal; /* the URI in normal form: what credentials are looked up by */
-    struct resolver_answer addresses;
+    struct destination destination;   /* its views point into the request's text */
+    struct resolver_answer addresses; /* from here on for datagrams only */
     unsigned next_address;
     uint64_t ticket;
     bool is_resolving;
     coax_remote *to; /* a request to a known remote; else NULL */
 };
-
-enum { SECURE_CHANNELS_MAXIMUM = 16 };
 
 static void release_errand(struct coax_request *request) {
     struct errand *errand = request->owner;
@@ -30,7 +25,7 @@ static void release_errand(struct coax_request *request) {
         coax_resolver_cancel(errand->endpoint->resolver, errand->ticket);
     }
     coax_remote_unref(errand->to);
-    free(errand->normal);
+    free(errand->destination.normal);
     free(errand);
 }
 
@@ -56,28 +51,12 @@ static enum coax_status new_errand(struct errand **result, coax_endpoint *endpoi
 }
 
 static enum coax_status read_uri(struct errand *errand, coax_error *error) {
-    enum { NORMAL_MAXIMUM_FACTOR = 3, NORMAL_MARGIN = 64 };
     const char *text = errand->request->uri;
-    enum coax_status status = coax_uri_parse(&errand->uri, text, error);
+    enum coax_status status = coax_destination_read(&errand->destination, text, error);
     if (status != COAX_OK) {
         return status;
     }
-    status = coax_endpoint_find_transport(&errand->uri, error);
-    if (status != COAX_OK) {
-        return status;
-    }
-    if (errand->uri.port == 0) {
-        return coax_fail(error, COAX_E_URI, "Port 0 can be listened on (any free port), but not asked: %.200s", text);
-    }
-    size_t capacity = strlen(text) * NORMAL_MAXIMUM_FACTOR + NORMAL_MARGIN;
-    errand->normal = malloc(capacity);
-    if (errand->normal == NULL) {
-        return coax_fail_memory(error);
-    }
-    status = coax_uri_write(&errand->uri, errand->normal, capacity);
-    if (status == COAX_OK) {
-        status = coax_uri_to_options(&errand->uri, &errand->request->options);
-    }
+    status = coax_uri_to_options(&errand->destination.uri, &errand->request->options);
     return status == COAX_OK
                ? COAX_OK
                : coax_fail(error, status, "The URI is too long for the options of a request: %.200s", text);
@@ -139,79 +118,13 @@ enum coax_status coax_request_new_to(coax_request **request, coax_endpoint *endp
     return COAX_OK;
 }
 
-static enum coax_status open_client_channel(coax_endpoint *endpoint, bool secure, uint32_t *channel,
-                                            coax_error *error) {
-    const struct address any = {.port = 0};
-    struct udp_socket socket = {.secure = secure, .listening = false};
-    enum coax_status status = coax_udp_open(&socket, &any, error);
-    if (status == COAX_OK) {
-        status = coax_endpoint_add_socket(endpoint, &socket, channel, error);
-        if (status != COAX_OK) {
-            close(socket.fd);
-        }
-    }
-    return status;
-}
-
-/* The remote on this channel. */
-static enum coax_status remote_on(struct errand *errand, const struct path *path, struct coax_remote **remote,
-                                  coax_error *error) {
-    const char *host = errand->uri.host; /* a literal too: a certificate can hold an address */
-    return coax_stack_remote(errand->endpoint->stack, path, coax_scheme_is_secure(errand->uri.scheme), errand->normal,
-                             host, remote, error);
-}
-
-/* The remote on one of the client's channels: two identities at one address need two sockets. An idle session makes
-   way where no channel is free: credentials that were loaded anew leave the old ones' behind. */
-static enum coax_status remote_in(struct errand *errand, struct path *path, const uint32_t *channels, unsigned count,
-                                  struct coax_remote **remote, coax_error *error) {
-    for (unsigned i = 0; i < count; i++) {
-        path->channel = channels[i];
-        enum coax_status status = remote_on(errand, path, remote, error);
-        if (status != COAX_E_EXISTS) {
-            return status;
-        }
-    }
-    for (unsigned i = 0; i < count && count == SECURE_CHANNELS_MAXIMUM; i++) {
-        path->channel = channels[i];
-        if (coax_stack_drop_idle(errand->endpoint->stack, path)) {
-            return remote_on(errand, path, remote, error);
-        }
-    }
-    return COAX_E_EXISTS;
-}
-
-static enum coax_status find_remote(struct errand *errand, const struct address *address, struct coax_remote **remote,
-                                    coax_error *error) {
-    coax_endpoint *endpoint = errand->endpoint;
-    bool secure = coax_scheme_is_secure(errand->uri.scheme);
-    struct path path = {.remote = *address};
-    uint32_t channels[SECURE_CHANNELS_MAXIMUM] = {0};
-    unsigned count = 0;
-    for (uint32_t i = 0; i < endpoint->socket_count && count < SECURE_CHANNELS_MAXIMUM; i++) {
-        const struct udp_socket *socket = &endpoint->sockets[i];
-        if (!socket->listening && socket->secure == secure) {
-            channels[count++] = i;
-        }
-    }
-    enum coax_status status = remote_in(errand, &path, channels, count, remote, error);
-    if (status != COAX_E_EXISTS) {
-        return status;
-    }
-    if (count == SECURE_CHANNELS_MAXIMUM) {
-        return coax_fail(error, COAX_E_LIMIT, "%u identities have sessions with that address already", count);
-    }
-    status = open_client_channel(endpoint, secure, &path.channel, error);
-    return status != COAX_OK ? status : remote_on(errand, &path, remote, error);
-}
-
 /* Submits the request to the next address that takes it. */
 static enum coax_status try_addresses(struct errand *errand, coax_error *error) {
     enum coax_status status = COAX_E_UNREACHABLE;
     while (errand->next_address < errand->addresses.count) {
         struct address address = errand->addresses.addresses[errand->next_address++];
         struct coax_remote *remote;
-        status = find_remote(errand, &address, &remote, error);
+        status = coax_endpoint_datagram_remote(errand->endpoint, &errand->destination, &address, &remote, error);
         if (status == COAX_OK) {
             status = coax_request_submit(errand->request, remote, error);
         }
@@ -242,54 +155,43 @@ static void take_addresses(void *user, const struct resolver_answer *answer) {
 }
 
 static enum coax_status resolve(struct errand *errand, coax_error *error) {
-    coax_endpoint *endpoint = errand->endpoint;
-    if (endpoint->resolver == NULL) {
-        endpoint->resolver = coax_resolver_new(endpoint->wake_fd);
-        if (endpoint->resolver == NULL) {
-            return coax_fail_memory(error);
-        }
-    }
-    enum coax_status status = coax_resolver_ask(endpoint->resolver, errand->uri.host, errand->uri.port, take_addresses,
-                                                errand, &errand->ticket, error);
+    const coax_uri *uri = &errand->destination.uri;
+    enum coax_status status =
+        coax_endpoint_look_up(errand->endpoint, uri->host, uri->port, take_addresses, errand, &errand->ticket, error);
     errand->is_resolving = status == COAX_OK;
+    errand->request->recover = recover_errand;
     errand->request->waiting_for = "its host name was still being looked up";
     return status;
 }
 
-/* A secure request without usable credentials fails at once, not after the look-up of its host. */
-static enum coax_status check_credentials(struct errand *errand, coax_error *error) {
-    if (!coax_scheme_is_secure(errand->uri.scheme)) {
-        return COAX_OK;
-    }
-    struct credential *credential;
-    enum coax_status status = coax_credentials_for_uri(errand->endpoint->stack->credentials, errand->normal,
-                                                       coax_dtls_credential_usable, &credential, error);
+static enum coax_status dispatch_datagram(struct errand *errand, coax_error *error) {
+    const coax_uri *uri = &errand->destination.uri;
+    enum coax_status status = coax_endpoint_check_credentials(errand->endpoint, &errand->destination, error);
     if (status == COAX_OK) {
-        coax_credential_unref(credential);
+        status = coax_endpoint_literal_destination(uri->host, uri->zone, uri->port, &errand->addresses, error);
     }
-    return status;
+    if (status != COAX_OK) {
+        return status;
+    }
+    errand->next_address = 0;
+    return errand->addresses.count == 0 ? resolve(errand, error) : try_addresses(errand, error);
+}
+
+/* Its name is looked up, and its addresses are tried, once for all requests that wait for the connection. */
+static enum coax_status dispatch_stream(struct errand *errand, coax_error *error) {
+    const struct destination *destination = &errand->destination;
+    coax_remote *remote;
+    enum coax_status status =
+        coax_stack_connection(errand->endpoint->stack, &destination->uri, destination->normal, &remote, error);
+    return status != COAX_OK ? status : coax_request_submit(errand->request, remote, error);
 }
 
 static enum coax_status dispatch(struct errand *errand, coax_error *error) {
     if (errand->to != NULL) {
         return coax_request_submit(errand->request, errand->to, error);
     }
-    enum coax_status status = check_credentials(errand, error);
-    if (status != COAX_OK) {
-        return status;
-    }
-    if (!coax_endpoint_literal_address(&errand->uri, &errand->addresses.addresses[0])) {
-        errand->request->recover = recover_errand;
-        return resolve(errand, error);
-    }
-    if (errand->uri.zone[0] != '\0' && errand->addresses.addresses[0].zone == 0) {
-        return coax_fail(error, COAX_E_RESOLVE, "There is no network interface %s", errand->uri.zone);
-    }
-    coax_endpoint_settle_zone(&errand->addresses.addresses[0]);
-    coax_endpoint_settle_unspecified(&errand->addresses.addresses[0]);
-    errand->addresses.count = 1;
-    errand->next_address = 0;
-    return try_addresses(errand, error);
+    bool has_stream = scheme_has_streams(errand->destination.uri.scheme);
+    return has_stream ? dispatch_stream(errand, error) : dispatch_datagram(errand, error);
 }
 
 enum coax_status coax_request_send(coax_request *request, coax_response_callback *callback, void *user,
@@ -316,7 +218,7 @@ struct ping {
     void *user;
 };
 
-/* A Reset is what a ping hopes for (RFC 7252 section 4.3). */
+/* A Reset is what a ping hopes for (RFC 7252 section 4.3), or a Pong (RFC 8323 section 5.4). */
 static void ping_answered(coax_request *request, const coax_message *response, const coax_error *error, void *user) {
     (void)request;
     struct ping *ping = user;
@@ -339,7 +241,6 @@ enum coax_status coax_endpoint_ping(coax_endpoint *endpoint, const char *uri, co
     }
     *ping = (struct ping){callback, user};
     request->options.size = 0; /* an Empty message has nothing but its header */
-    (void)coax_request_set_token(request, NULL, 0);
     status = coax_request_send(request, ping_answered, ping, error);
     if (status != COAX_OK) {
         coax_request_cancel(request);

@@ -1,16 +1,32 @@
-/* Which transport and address a URI means. */
+/* What a URI asks for: by which kind of transport, and at which address. */
 #ifndef COAX_ENDPOINT_DESTINATION_H
 #define COAX_ENDPOINT_DESTINATION_H
 
-#include "base/address.h"
+#include "endpoint/resolver.h"
 #include <coax/uri.h>
 
-/* COAX_E_NO_TRANSPORT if nothing carries the URI's scheme. */
-enum coax_status coax_endpoint_find_transport(const coax_uri *uri, coax_error *error);
+/* A URI that is to be asked. */
+struct destination {
+    coax_uri uri; /* its views point into the text that was read */
+    char *normal; /* in normal form, malloc'ed: what credentials are looked up by */
+};
 
-/* The address of a URI whose host is an IP literal; false if it is a name. A zone that the system does not have gives
- * zone 0. */
-bool coax_endpoint_literal_address(const coax_uri *uri, struct address *address);
+/* COAX_E_URI (port 0 as well: it cannot be asked), COAX_E_NO_MEMORY; then nothing needs to be freed. */
+enum coax_status coax_destination_read(struct destination *destination, const char *text, coax_error *error);
+
+/* Whether connections carry the scheme (RFC 8323); else datagrams do. */
+static inline bool scheme_has_streams(enum coax_scheme scheme) {
+    return scheme != COAX_SCHEME_COAP && scheme != COAX_SCHEME_COAPS;
+}
+
+/* The address of an IP literal, with the interface of its zone ("": none). COAX_E_RESOLVE if there is no such
+   interface. */
+enum coax_status coax_endpoint_literal_address(const char *host, const char *zone, uint16_t port, bool *is_literal,
+                                               struct address *address, coax_error *error);
+
+/* For asking: an IP literal gives one address, settled as below; a name gives none. COAX_E_RESOLVE as above. */
+enum coax_status coax_endpoint_literal_destination(const char *host, const char *zone, uint16_t port,
+                                                   struct resolver_answer *answer, coax_error *error);
 
 /* Takes the zone from an address that means the same host on every link (RFC 4007 section 4): the system ignores it,
  * and answers come from the address without it. */

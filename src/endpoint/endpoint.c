@@ -1,6 +1,7 @@
 #include "endpoint/endpoint.h"
 
 #include "base/error.h"
+#include "endpoint/stream_open.h"
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <limits.h>
@@ -14,10 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_AT_ONCE = 16, BATCHES_AT_ONCE = 8, RECORD_OVERHEAD = 64, DATAGRAM_MINIMUM = 2048 };
-
-/* Marks the wake-up among the channels. */
-static const uint32_t wake_mark = UINT32_MAX;
+enum { EVENTS_AT_ONCE = 64, BATCHES_AT_ONCE = 8, RECORD_OVERHEAD = 64, DATAGRAM_MINIMUM = 2048 };
 
 static coax_instant read_clock(void) {
     struct timespec now;
@@ -58,16 +56,42 @@ static void send_datagram(void *user, const struct path *path, const uint8_t *da
     }
 }
 
-static enum coax_status watch(coax_endpoint *endpoint, int fd, uint32_t mark, coax_error *error) {
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = mark};
-    if (epoll_ctl(endpoint->poll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
-        return coax_fail(error, COAX_E_IO, "epoll_ctl: %s", strerror(errno));
+static void wake_ready(coax_endpoint *endpoint, struct watch *watch, uint32_t events) {
+    uint64_t count;
+    (void)watch;
+    (void)events;
+    (void)!read(endpoint->wake_fd, &count, sizeof count);
+    if (endpoint->resolver != NULL) {
+        coax_resolver_take_answers(endpoint->resolver);
     }
-    return COAX_OK;
 }
 
 static void enter(void *user) {
     coax_endpoint_set_time(user);
+}
+
+static enum coax_status set_up(coax_endpoint *endpoint, const coax_endpoint_config *config, coax_error *error) {
+    const struct datagram_output datagrams = {send_datagram, fill_random, endpoint};
+    const struct stream_output streams = {
+        .open = coax_stream_open,
+        .cancel_open = coax_stream_cancel_open,
+        .write = coax_stream_socket_write,
+        .want_input = coax_stream_socket_want_input,
+        .close = coax_stream_socket_close,
+        .random = fill_random,
+        .user = endpoint,
+    };
+    enum coax_status status = coax_stack_new(&endpoint->stack, config, &datagrams, &streams, read_clock(), error);
+    if (status != COAX_OK) {
+        return status;
+    }
+    coax_stack_on_entry(endpoint->stack, enter, endpoint);
+    size_t size = (size_t)endpoint->stack->config.max_message_size + RECORD_OVERHEAD;
+    endpoint->batch = coax_batch_new(size > DATAGRAM_MINIMUM ? size : DATAGRAM_MINIMUM);
+    if (endpoint->batch == NULL || coax_streams_init(endpoint) != COAX_OK || coax_listeners_init(endpoint) != COAX_OK) {
+        return coax_fail_memory(error);
+    }
+    return coax_watch_start(endpoint, &endpoint->wake, endpoint->wake_fd, EPOLLIN, error);
 }
 
 enum coax_status coax_endpoint_new(coax_endpoint **result, const coax_endpoint_config *config, coax_error *error) {
@@ -77,20 +101,14 @@ enum coax_status coax_endpoint_new(coax_endpoint **result, const coax_endpoint_c
     }
     endpoint->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     endpoint->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    const struct datagram_output output = {send_datagram, fill_random, endpoint};
+    endpoint->wake.ready = wake_ready;
+    list_init(&endpoint->lingering.list);
     enum coax_status status = COAX_OK;
     if (endpoint->poll_fd < 0 || endpoint->wake_fd < 0) {
         status = coax_fail(error, COAX_E_IO, "Cannot open an event file descriptor: %s", strerror(errno));
     }
     if (status == COAX_OK) {
-        status = coax_stack_new(&endpoint->stack, config, &output, read_clock(), error);
-    }
-    if (status == COAX_OK) {
-        coax_stack_on_entry(endpoint->stack, enter, endpoint);
-        size_t size = (size_t)endpoint->stack->config.max_message_size + RECORD_OVERHEAD;
-        endpoint->batch = coax_batch_new(size > DATAGRAM_MINIMUM ? size : DATAGRAM_MINIMUM);
-        status =
-            endpoint->batch == NULL ? coax_fail_memory(error) : watch(endpoint, endpoint->wake_fd, wake_mark, error);
+        status = set_up(endpoint, config, error);
     }
     if (status != COAX_OK) {
         coax_endpoint_free(endpoint);
@@ -106,24 +124,32 @@ static void close_fd(int fd) {
     }
 }
 
-void coax_endpoint_free(coax_endpoint *endpoint) {
-    if (endpoint == NULL) {
-        return;
-    }
-    if (endpoint->stack != NULL) {
-        coax_endpoint_set_time(endpoint);
-        coax_stack_free(endpoint->stack); /* its requests cancel their look-ups */
-    }
-    coax_resolver_free(endpoint->resolver);
-    if (endpoint->batch != NULL) {
-        coax_batch_send(endpoint->batch, endpoint->sockets, NULL, NULL);
-    }
+static void close_sockets(coax_endpoint *endpoint) {
     for (uint32_t i = 0; i < endpoint->socket_count; i++) {
         close(endpoint->sockets[i].fd);
     }
     for (uint32_t i = 0; i < endpoint->listener_count; i++) {
-        free(endpoint->listener_hosts[i]);
+        close_fd(endpoint->listeners[i].fd);
+        free(endpoint->listeners[i].host);
     }
+}
+
+void coax_endpoint_free(coax_endpoint *endpoint) {
+    if (endpoint == NULL) {
+        return;
+    }
+    endpoint->is_closing = true;
+    if (endpoint->stack != NULL) {
+        coax_endpoint_set_time(endpoint);
+        coax_stack_free(endpoint->stack); /* its requests and connections cancel their look-ups */
+    }
+    coax_streams_free(endpoint);
+    coax_resolver_free(endpoint->resolver);
+    if (endpoint->batch != NULL) {
+        coax_batch_send(endpoint->batch, endpoint->sockets, NULL, NULL);
+    }
+    close_sockets(endpoint);
+    coax_watch_free_buried(endpoint);
     coax_batch_free(endpoint->batch);
     close_fd(endpoint->wake_fd);
     close_fd(endpoint->poll_fd);
@@ -138,34 +164,32 @@ coax_site *coax_endpoint_site(coax_endpoint *endpoint) {
     return endpoint->stack->site;
 }
 
-enum coax_status coax_endpoint_add_socket(coax_endpoint *endpoint, const struct udp_socket *socket, uint32_t *channel,
-                                          coax_error *error) {
-    if (endpoint->socket_count == ENDPOINT_SOCKETS_MAXIMUM) {
-        return coax_fail(error, COAX_E_LIMIT, "The endpoint has %d sockets already, as many as it can",
-                         ENDPOINT_SOCKETS_MAXIMUM);
+enum coax_status coax_endpoint_check_sockets(const coax_endpoint *endpoint, coax_error *error) {
+    uint32_t count = endpoint->socket_count;
+    for (uint32_t i = 0; i < endpoint->listener_count; i++) {
+        count += endpoint->listeners[i].fd >= 0;
     }
-    enum coax_status status = watch(endpoint, socket->fd, endpoint->socket_count, error);
-    if (status == COAX_OK) {
-        *channel = endpoint->socket_count++;
-        endpoint->sockets[*channel] = *socket;
+    return count < ENDPOINT_SOCKETS_MAXIMUM
+               ? COAX_OK
+               : coax_fail(error, COAX_E_LIMIT, "The endpoint has %d sockets already, as many as it can",
+                           ENDPOINT_SOCKETS_MAXIMUM);
+}
+
+enum coax_status coax_endpoint_look_up(coax_endpoint *endpoint, const char *host, uint16_t port,
+                                       resolver_callback *callback, void *user, uint64_t *ticket, coax_error *error) {
+    if (endpoint->resolver == NULL) {
+        endpoint->resolver = coax_resolver_new(endpoint->wake_fd);
+        if (endpoint->resolver == NULL) {
+            return coax_fail_memory(error);
+        }
     }
-    return status;
+    return coax_resolver_ask(endpoint->resolver, host, port, callback, user, ticket, error);
 }
 
 static void report_path_error(void *user, const struct path *path, int error_number) {
     coax_endpoint *endpoint = user;
     coax_error error;
-    char text[80];
-    enum coax_status status = coax_udp_status(error_number);
-    coax_address_write(&path->remote, 0, text, sizeof text);
-    if (status == COAX_E_REFUSED) {
-        coax_fail(&error, status,
-                  "Connection refused: nothing listens on UDP %s; check host and port, or start the server", text);
-    } else if (status == COAX_E_UNREACHABLE) {
-        coax_fail(&error, status, "%s cannot be reached: %s", text, strerror(error_number));
-    } else {
-        coax_fail(&error, status, "Sending to %s failed: %s", text, strerror(error_number));
-    }
+    coax_network_error(&error, "UDP", &path->remote, error_number);
     coax_stack_unreachable(endpoint->stack, path, &error);
 }
 
@@ -181,11 +205,18 @@ static void report_network_error(void *user, const struct path *path, int error_
     report_path_error(target->endpoint, &full, error_number);
 }
 
-void coax_endpoint_flush(coax_endpoint *endpoint) {
+static void flush_datagrams(coax_endpoint *endpoint) {
     /* An error's report may send again, to the next address; the bound is against a loop of the two. */
     for (int i = 0; i < BATCHES_AT_ONCE && !coax_batch_is_empty(endpoint->batch); i++) {
         coax_batch_send(endpoint->batch, endpoint->sockets, report_path_error, endpoint);
     }
+}
+
+void coax_endpoint_flush(coax_endpoint *endpoint) {
+    if (stream_wants_flush(&endpoint->stack->streams)) {
+        coax_stream_flush(&endpoint->stack->streams);
+    }
+    flush_datagrams(endpoint);
 }
 
 static void receive_datagram(void *user, struct path *path, const uint8_t *data, size_t size) {
@@ -198,48 +229,58 @@ static void receive_datagram(void *user, struct path *path, const uint8_t *data,
 static void process_socket(coax_endpoint *endpoint, uint32_t channel) {
     struct error_target target = {endpoint, channel};
     for (int i = 0; i < BATCHES_AT_ONCE; i++) {
-        struct udp_socket socket = endpoint->sockets[channel];
-        if (coax_batch_receive(endpoint->batch, &socket, receive_datagram, &target) == 0) {
+        if (coax_batch_receive(endpoint->batch, &endpoint->sockets[channel], receive_datagram, &target) == 0) {
             break;
         }
-        coax_endpoint_flush(endpoint);
+        flush_datagrams(endpoint);
     }
 }
 
-static void process_wake(coax_endpoint *endpoint) {
-    uint64_t count;
-    (void)!read(endpoint->wake_fd, &count, sizeof count);
-    if (endpoint->resolver != NULL) {
-        coax_resolver_take_answers(endpoint->resolver);
+static void socket_ready(coax_endpoint *endpoint, struct watch *watch, uint32_t events) {
+    const struct udp_socket *socket = COAX_CONTAINER(watch, struct udp_socket, watch);
+    uint32_t channel = (uint32_t)(socket - endpoint->sockets);
+    if ((events & EPOLLERR) != 0) {
+        struct error_target target = {endpoint, channel};
+        coax_udp_take_errors(socket, report_network_error, &target);
     }
+    if ((events & EPOLLIN) != 0) {
+        process_socket(endpoint, channel);
+    }
+}
+
+enum coax_status coax_endpoint_add_socket(coax_endpoint *endpoint, const struct udp_socket *socket, uint32_t *channel,
+                                          coax_error *error) {
+    enum coax_status status = coax_endpoint_check_sockets(endpoint, error);
+    if (status != COAX_OK) {
+        return status;
+    }
+    struct udp_socket *added = &endpoint->sockets[endpoint->socket_count];
+    *added = *socket;
+    added->watch.ready = socket_ready;
+    status = coax_watch_start(endpoint, &added->watch, added->fd, EPOLLIN, error);
+    if (status == COAX_OK) {
+        *channel = endpoint->socket_count++;
+    }
+    return status;
 }
 
 static void process_events(coax_endpoint *endpoint, const struct epoll_event *events, int count) {
     for (int i = 0; i < count; i++) {
-        uint32_t mark = events[i].data.u32;
-        if (mark == wake_mark) {
-            process_wake(endpoint);
-            continue;
-        }
-        if ((events[i].events & EPOLLERR) != 0) {
-            struct error_target target = {endpoint, mark};
-            struct udp_socket socket = endpoint->sockets[mark];
-            coax_udp_take_errors(&socket, report_network_error, &target);
-        }
-        if ((events[i].events & EPOLLIN) != 0) {
-            process_socket(endpoint, mark);
+        struct watch *watch = events[i].data.ptr;
+        if (watch->ready != NULL) {
+            watch->ready(endpoint, watch, events[i].events);
         }
     }
 }
 
-static enum coax_status fail_nested(coax_error *error) {
+enum coax_status coax_endpoint_fail_nested(coax_error *error) {
     return coax_fail(error, COAX_E_STATE, "The endpoint's loop cannot run inside one of its callbacks");
 }
 
 enum coax_status coax_endpoint_process(coax_endpoint *endpoint, coax_error *error) {
     struct epoll_event events[EVENTS_AT_ONCE];
     if (endpoint->is_processing) {
-        return fail_nested(error);
+        return coax_endpoint_fail_nested(error);
     }
     endpoint->is_processing = true;
     coax_endpoint_set_time(endpoint);
@@ -253,6 +294,7 @@ enum coax_status coax_endpoint_process(coax_endpoint *endpoint, coax_error *erro
         coax_stack_run(endpoint->stack);
         coax_endpoint_flush(endpoint);
     }
+    coax_watch_free_buried(endpoint);
     endpoint->is_processing = false;
     return status;
 }
@@ -261,11 +303,12 @@ int coax_endpoint_fd(const coax_endpoint *endpoint) {
     return endpoint->poll_fd;
 }
 
-int coax_endpoint_timeout_ms(const coax_endpoint *endpoint) {
-    if (!coax_batch_is_empty(endpoint->batch)) {
+static int timeout_until(const coax_endpoint *endpoint, coax_instant limit) {
+    if (!coax_batch_is_empty(endpoint->batch) || stream_wants_flush(&endpoint->stack->streams)) {
         return 0;
     }
     coax_instant deadline = coax_stack_deadline(endpoint->stack);
+    deadline = deadline < limit ? deadline : limit;
     if (deadline == COAX_NEVER) {
         return -1;
     }
@@ -274,21 +317,27 @@ int coax_endpoint_timeout_ms(const coax_endpoint *endpoint) {
     return wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
 }
 
+int coax_endpoint_timeout_ms(const coax_endpoint *endpoint) {
+    return timeout_until(endpoint, COAX_NEVER);
+}
+
+enum coax_status coax_endpoint_turn(coax_endpoint *endpoint, coax_instant deadline, coax_error *error) {
+    struct pollfd wait = {.fd = endpoint->poll_fd, .events = POLLIN};
+    if (poll(&wait, 1, timeout_until(endpoint, deadline)) < 0 && errno != EINTR) {
+        return coax_fail(error, COAX_E_IO, "poll: %s", strerror(errno));
+    }
+    return coax_endpoint_process(endpoint, error);
+}
+
 enum coax_status coax_endpoint_run(coax_endpoint *endpoint, coax_error *error) {
     if (endpoint->is_processing) {
-        return fail_nested(error);
+        return coax_endpoint_fail_nested(error);
     }
-    while (!atomic_exchange(&endpoint->is_stopped, false)) {
-        struct pollfd wait = {.fd = endpoint->poll_fd, .events = POLLIN};
-        if (poll(&wait, 1, coax_endpoint_timeout_ms(endpoint)) < 0 && errno != EINTR) {
-            return coax_fail(error, COAX_E_IO, "poll: %s", strerror(errno));
-        }
-        enum coax_status status = coax_endpoint_process(endpoint, error);
-        if (status != COAX_OK) {
-            return status;
-        }
+    enum coax_status status = COAX_OK;
+    while (status == COAX_OK && !atomic_exchange(&endpoint->is_stopped, false)) {
+        status = coax_endpoint_turn(endpoint, COAX_NEVER, error);
     }
-    return COAX_OK;
+    return status;
 }
 
 void coax_endpoint_stop(coax_endpoint *endpoint) {

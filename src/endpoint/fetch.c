@@ -63,6 +63,7 @@ static enum coax_status send_and_wait(struct fetch *fetch, uint8_t code, const c
 
 enum coax_status coax_fetch(uint8_t code, const char *uri, const coax_fetch_options *options, coax_message **response,
                             coax_error *error) {
+    enum { RELEASE_TIMEOUT_MS = 2000 };
     static const coax_fetch_options defaults = COAX_FETCH_OPTIONS_INIT;
     struct fetch fetch = {.status = COAX_E_CANCELLED};
     options = options == NULL ? &defaults : options;
@@ -79,6 +80,9 @@ enum coax_status coax_fetch(uint8_t code, const char *uri, const coax_fetch_opti
     }
     if (status == COAX_OK) {
         status = send_and_wait(&fetch, code, uri, options, error);
+    }
+    if (status == COAX_OK) {
+        (void)coax_endpoint_release(fetch.endpoint, RELEASE_TIMEOUT_MS, NULL); /* the answer is here in any case */
     }
     coax_endpoint_free(fetch.endpoint);
     if (status == COAX_OK) {

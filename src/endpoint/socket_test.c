@@ -61,11 +61,11 @@ static void groups_of_both_families_can_be_joined(void **state) {
 
 static void errnos_become_statuses(void **state) {
     (void)state;
-    assert_int_equal(coax_udp_status(ECONNREFUSED), COAX_E_REFUSED);
-    assert_int_equal(coax_udp_status(EHOSTUNREACH), COAX_E_UNREACHABLE);
-    assert_int_equal(coax_udp_status(ENETUNREACH), COAX_E_UNREACHABLE);
-    assert_int_equal(coax_udp_status(EMSGSIZE), COAX_E_TOO_LARGE);
-    assert_int_equal(coax_udp_status(EPERM), COAX_E_IO);
+    assert_int_equal(coax_network_status(ECONNREFUSED), COAX_E_REFUSED);
+    assert_int_equal(coax_network_status(EHOSTUNREACH), COAX_E_UNREACHABLE);
+    assert_int_equal(coax_network_status(ENETUNREACH), COAX_E_UNREACHABLE);
+    assert_int_equal(coax_network_status(EMSGSIZE), COAX_E_TOO_LARGE);
+    assert_int_equal(coax_network_status(EPERM), COAX_E_IO);
 }
 
 int main(void) {

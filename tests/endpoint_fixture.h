@@ -37,6 +37,24 @@ static inline void note_answer(coax_request *request, const coax_message *respon
     }
 }
 
+/* What the callback for connections was told. */
+struct connection_log {
+    unsigned opened, ended;
+    coax_remote *last_opened; /* not a reference */
+    coax_error error;
+};
+
+static inline void note_connection(coax_remote *remote, const coax_error *error, void *user) {
+    struct connection_log *log = user;
+    if (error == NULL) {
+        log->opened++;
+        log->last_opened = remote;
+    } else {
+        log->ended++;
+        log->error = *error;
+    }
+}
+
 static inline int sooner(int a_ms, int b_ms) {
     return a_ms < 0 ? b_ms : b_ms < 0 || a_ms < b_ms ? a_ms : b_ms;
 }
@@ -74,8 +92,8 @@ static inline void serve_hello(coax_exchange *exchange, const coax_message *requ
     (void)coax_respond_text(exchange, COAX_CONTENT, "hello %s", claim == NULL ? "nobody" : claim);
 }
 
-/* A server with the resource "hello" that listens on `listen`, and a client; both know the key of every coaps URI.
- * False if something failed. */
+/* A server with the resource "hello" that listens on `listen`, and a client; both know the keys of every coaps,
+ * coaps+tcp and coaps+ws URI. False if something failed. */
 static inline bool make_pair_of(struct endpoint_pair *pair, const char *listen, const coax_endpoint_config *settings) {
     static const char key[] = "0123456789abcdef";
     *pair = (struct endpoint_pair){NULL, NULL, ""};
@@ -84,9 +102,11 @@ static inline bool make_pair_of(struct endpoint_pair *pair, const char *listen, 
         return false;
     }
     coax_endpoint *endpoints[2] = {pair->client, pair->server};
-    for (int i = 0; i < 2; i++) {
-        if (coax_credentials_set_psk(coax_endpoint_credentials(endpoints[i]), "coaps://*", "device", 6, key,
-                                     sizeof key - 1, NULL)
+    static const char *const entries[3] = {"coaps://*", "coaps+tcp://*", "coaps+ws://*"};
+    static const char *const identities[3] = {"device", "device-tcp", "device-web"};
+    for (int i = 0; i < 6; i++) {
+        if (coax_credentials_set_psk(coax_endpoint_credentials(endpoints[i % 2]), entries[i / 2], identities[i / 2],
+                                     strlen(identities[i / 2]), key, sizeof key - 1, NULL)
             != COAX_OK) {
             return false;
         }
@@ -98,6 +118,13 @@ static inline bool make_pair_of(struct endpoint_pair *pair, const char *listen, 
            && coax_endpoint_listening_uri(pair->server, 0, pair->uri, sizeof pair->uri) == COAX_OK;
 }
 
+/* Puts another client into a pair, with settings of its own. */
+static inline bool replace_client(struct endpoint_pair *pair, const coax_endpoint_config *settings) {
+    coax_endpoint_free(pair->client);
+    pair->client = NULL;
+    return coax_endpoint_new(&pair->client, settings, NULL) == COAX_OK;
+}
+
 static inline bool make_pair(struct endpoint_pair *pair, const char *listen) {
     return make_pair_of(pair, listen, NULL);
 }
@@ -107,8 +134,8 @@ static inline void free_pair(struct endpoint_pair *pair) {
     coax_endpoint_free(pair->server);
 }
 
-/* GETs "hello" from `uri` (the server's own if NULL) and waits. */
-static inline enum coax_status ask_hello(struct endpoint_pair *pair, const char *uri, struct answer *answer) {
+/* Sends a GET for "hello" at `uri` (the server's own if NULL), without waiting. */
+static inline enum coax_status begin_hello(struct endpoint_pair *pair, const char *uri, struct answer *answer) {
     char text[192];
     coax_request *request;
     *answer = (struct answer){0};
@@ -120,6 +147,12 @@ static inline enum coax_status ask_hello(struct endpoint_pair *pair, const char 
             coax_request_cancel(request);
         }
     }
+    return status;
+}
+
+/* GETs "hello" from `uri` (the server's own if NULL) and waits. */
+static inline enum coax_status ask_hello(struct endpoint_pair *pair, const char *uri, struct answer *answer) {
+    enum coax_status status = begin_hello(pair, uri, answer);
     return status != COAX_OK ? status : drive(pair, &answer->count) ? COAX_OK : COAX_E_TIMEOUT;
 }
 

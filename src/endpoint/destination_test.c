@@ -2,23 +2,86 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 static void a_literal_has_an_address(void **state) {
     (void)state;
-    coax_uri uri;
+    bool is_literal;
     struct address address;
-    assert_int_equal(coax_uri_parse(&uri, "coap://192.0.2.9:7", NULL), COAX_OK);
-    assert_true(coax_endpoint_literal_address(&uri, &address));
+    assert_int_equal(coax_endpoint_literal_address("192.0.2.9", "", 7, &is_literal, &address, NULL), COAX_OK);
+    assert_true(is_literal);
     const struct address expected = coax_address_ip4(192, 0, 2, 9, 7);
     assert_true(coax_address_equal(&address, &expected));
-    assert_int_equal(coax_uri_parse(&uri, "coaps://[fe80::1%25lo]", NULL), COAX_OK);
-    assert_true(coax_endpoint_literal_address(&uri, &address));
+    assert_int_equal(coax_endpoint_literal_address("fe80::1", "lo", 5684, &is_literal, &address, NULL), COAX_OK);
+    assert_true(is_literal);
     assert_int_equal(address.zone, 1);
     assert_int_equal(address.port, 5684);
     assert_int_equal(address.ip[15], 1);
+}
+
+static void a_zone_that_does_not_exist_is_told(void **state) {
+    (void)state;
+    bool is_literal;
+    struct address address;
+    coax_error error;
+    assert_int_equal(coax_endpoint_literal_address("fe80::1", "nosuchif", 1, &is_literal, &address, &error),
+                     COAX_E_RESOLVE);
+    assert_non_null(strstr(error.text, "nosuchif"));
+}
+
+/* What is asked is what answers: loopback for the unspecified address, no zone where none belongs. */
+static void destinations_are_settled(void **state) {
+    (void)state;
+    struct resolver_answer answer;
+    const struct address loopback = coax_address_ip4(127, 0, 0, 1, 9);
+    assert_int_equal(coax_endpoint_literal_destination("0.0.0.0", "", 9, &answer, NULL), COAX_OK);
+    assert_int_equal(answer.count, 1);
+    assert_true(coax_address_equal(&answer.addresses[0], &loopback));
+    assert_int_equal(coax_endpoint_literal_destination("::1", "lo", 9, &answer, NULL), COAX_OK);
+    assert_int_equal(answer.addresses[0].zone, 0);
+    assert_int_equal(coax_endpoint_literal_destination("::1", "nosuchif", 9, &answer, NULL), COAX_E_RESOLVE);
+    assert_int_equal(coax_endpoint_literal_destination("example.org", "", 9, &answer, NULL), COAX_OK);
+    assert_int_equal(answer.count, 0);
+}
+
+static void a_uri_is_read_for_asking(void **state) {
+    (void)state;
+    struct destination destination;
+    coax_error error;
+    assert_int_equal(coax_destination_read(&destination, "COAP+ws://Host:80/%7ea?b", &error), COAX_OK);
+    assert_string_equal(destination.normal, "coap+ws://host/~a?b");
+    assert_int_equal(destination.uri.port, 80);
+    free(destination.normal);
+    assert_int_equal(coax_destination_read(&destination, "coap+tcp://host:0/", &error), COAX_E_URI);
+    assert_non_null(strstr(error.text, "Port 0"));
+    assert_int_equal(coax_destination_read(&destination, "http://host/", &error), COAX_E_URI);
+}
+
+/* Every byte escaped, which it was not. */
+static void the_normal_form_of_any_uri_has_room(void **state) {
+    (void)state;
+    enum { SIZE = 200 };
+    char text[SIZE + 32] = "coap://[fe80::1%abcdefghijklmno]/";
+    size_t start = strlen(text);
+    struct destination destination;
+    memset(text + start, '\'', SIZE - start);
+    text[SIZE] = '\0';
+    assert_int_equal(coax_destination_read(&destination, text, NULL), COAX_OK);
+    coax_uri again;
+    assert_int_equal(coax_uri_parse(&again, destination.normal, NULL), COAX_OK);
+    assert_string_equal(again.zone, "abcdefghijklmno");
+    free(destination.normal);
+}
+
+static void four_schemes_have_streams(void **state) {
+    (void)state;
+    static const bool expected[COAX_SCHEMES] = {false, false, true, true, true, true};
+    for (int i = 0; i < COAX_SCHEMES; i++) {
+        assert_int_equal(scheme_has_streams((enum coax_scheme)i), expected[i]);
+    }
 }
 
 static void only_scoped_addresses_keep_a_zone(void **state) {
@@ -35,34 +98,6 @@ static void only_scoped_addresses_keep_a_zone(void **state) {
         assert_true(coax_address_parse_ip(cases[i].ip, address.ip));
         coax_endpoint_settle_zone(&address);
         assert_int_equal(address.zone, cases[i].zone);
-    }
-}
-
-static void a_name_has_none(void **state) {
-    (void)state;
-    coax_uri uri;
-    struct address address;
-    assert_int_equal(coax_uri_parse(&uri, "coap://example.org", NULL), COAX_OK);
-    assert_false(coax_endpoint_literal_address(&uri, &address));
-}
-
-static void transports_are_found_by_scheme(void **state) {
-    (void)state;
-    static const struct {
-        const char *uri;
-        enum coax_status status;
-    } cases[] = {{"coap://a", COAX_OK},
-                 {"coaps://a", COAX_OK},
-                 {"coap+tcp://a", COAX_E_NO_TRANSPORT},
-                 {"coaps+ws://a", COAX_E_NO_TRANSPORT}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        coax_uri uri;
-        coax_error error = {.text = ""};
-        assert_int_equal(coax_uri_parse(&uri, cases[i].uri, NULL), COAX_OK);
-        assert_int_equal(coax_endpoint_find_transport(&uri, &error), cases[i].status);
-        if (cases[i].status != COAX_OK) {
-            assert_non_null(strstr(error.text, coax_scheme_name(uri.scheme)));
-        }
     }
 }
 
@@ -85,9 +120,12 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_literal_has_an_address),
         cmocka_unit_test(only_scoped_addresses_keep_a_zone),
-        cmocka_unit_test(a_name_has_none),
+        cmocka_unit_test(a_zone_that_does_not_exist_is_told),
+        cmocka_unit_test(destinations_are_settled),
+        cmocka_unit_test(a_uri_is_read_for_asking),
+        cmocka_unit_test(the_normal_form_of_any_uri_has_room),
+        cmocka_unit_test(four_schemes_have_streams),
         cmocka_unit_test(asking_the_unspecified_address_asks_this_machine),
-        cmocka_unit_test(transports_are_found_by_scheme),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

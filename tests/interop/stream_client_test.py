@@ -123,6 +123,14 @@ class Aiocoap(client_test.Case):
         self.assertEqual("2.01", self.client.ask("put", base + "/store/large", payload=payload, security=security).code)
         self.client.ask("delete", base + "/store/large", security=security)
 
+    def test_a_tlscert_with_a_wildcard(self):
+        """In a file as aiocoap reads it, under a pattern that aiocoap itself does not find."""
+        for scheme in ("coaps+tcp", "coaps+ws"):
+            file = self.secrets.write("tlscert.json", json.dumps(
+                {f"{scheme}://*": {"tlscert": {"certfile": self.secrets.client.trust}}}))
+            answer = self.client.ask("get", self.server.base(scheme) + "/seen", more=["--credentials", file])
+            self.assertEqual("2.05", answer.code)
+
     def test_a_certificate_of_another(self):
         with aiocoap_end.Server(certificates=self.secrets.other_host) as server:
             for scheme in ("coaps+tcp", "coaps+ws"):
@@ -144,6 +152,12 @@ class Ws(client_test.Case):
         with ws.Server(self.secrets.server) as server:
             self.keeps(server.base("coaps+ws"), "store/shelf", security=self.secrets.client)
             self.keeps(server.base("coaps+ws").replace("127.0.0.1", "localhost"), "store/by-name", security=self.secrets.client)
+
+    def test_hosts_in_any_case(self):
+        base = self.server.base("coap+ws")
+        for other in (base.replace("127.0.0.1", "LocalHost"), base.replace("coap+ws", "COAP+WS"), base.replace(".1:", ".1:0")):
+            with self.subTest(other):
+                self.assertEqual("2.05", self.client.ask("get", other + "/seen").code)
 
     def test_what_the_server_sees(self):
         with ws.Server() as server:

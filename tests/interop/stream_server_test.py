@@ -19,6 +19,17 @@ BAD_CSM_OPTION = 2
 EMPTY_MESSAGE = {"bytes": "0000"}
 
 
+def read_all(connection):
+    """What comes until the other end closes."""
+    received = b""
+    try:
+        while piece := connection.recv(1000):
+            received += piece
+    except ConnectionResetError:
+        pass
+    return received
+
+
 class ByStreams(server_test.Case):
     """With a pre-shared key, and with certificates: clients may have one, but need not."""
 
@@ -62,6 +73,19 @@ class ByStreams(server_test.Case):
                 libcoap.Client("gnutls").ask("get", self.server.base("coaps+tcp") + "/time", security=security)
         answer = libcoap.Client("gnutls").ask("get", self.server.base("coaps+tcp") + "/time", security=SECRET)
         self.assertEqual("2.05", answer.code)
+
+    def test_what_is_no_handshake(self):
+        """It is ended, and others are served; that the server stops in order afterwards is seen at the end."""
+        for scheme in STREAMS:
+            for noise in (b"", b"\x00", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 500, b"\x16\x03\x01\x00\x05" + bytes(5)):
+                with self.subTest(f"{scheme}, {noise[:8]}"), \
+                        socket.create_connection(("127.0.0.1", self.server.port(scheme)), 20) as connection:
+                    connection.sendall(noise)
+                    connection.shutdown(socket.SHUT_WR)
+                    read_all(connection)
+        for scheme, security in (("coap+ws", None), ("coaps+ws", self.secrets.client)):
+            answer = ws.Client().ask("get", self.server.base(scheme) + "/time", security=security)
+            self.assertEqual("2.05", answer.code)
 
     def test_many_clients(self):
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -226,12 +250,7 @@ class Conversations(server_test.Case):
         for noise in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100, b"\x16\x03\x01" + bytes(200)):
             with socket.create_connection(("127.0.0.1", self.server.port("coap+tcp")), 10) as connection:
                 connection.sendall(noise)
-                received = b""
-                try:
-                    while piece := connection.recv(1000):
-                        received += piece
-                except ConnectionResetError:
-                    pass
+                received = read_all(connection)
                 self.assertEqual(0xE1, received[1] if received[0] < 0xD0 else received[2], "its CSM")
         self.assertEqual("2.05", libcoap.Client("notls").ask("get", self.server.base("coap+tcp") + "/time").code)
 

@@ -59,6 +59,12 @@ static enum coax_status set_application(struct tls_session *session, coax_error 
     return code < 0 ? coax_secure_fail_set_up(error, session->secure.context->protocol, code) : COAX_OK;
 }
 
+enum coax_status coax_tls_credential_for_uri(const coax_credentials *credentials, struct tls_context *context,
+                                             const char *uri, struct credential **credential, coax_error *error) {
+    (void)context;
+    return coax_credentials_for_uri(credentials, uri, coax_tls_credential_usable, credential, error);
+}
+
 enum coax_status coax_tls_client_new(struct tls_session **session, struct tls_context *context,
                                      struct credential *credential, const char *server_name,
                                      const struct tls_application *application, const struct tls_events *events,

@@ -58,6 +58,11 @@ struct tls_events {
 /* Whether a credentials entry can be used by a TLS client: PSK, RPK, X509, TRUST. */
 bool coax_tls_credential_usable(const struct credential *credential);
 
+/* The entry for a connection to `uri` (full, as coax_uri_write gives it): a new reference. The errors of
+   coax_credentials_for_uri. */
+enum coax_status coax_tls_credential_for_uri(const coax_credentials *credentials, struct tls_context *context,
+                                             const char *uri, struct credential **credential, coax_error *error);
+
 /* Starts a handshake: the ClientHello goes out through `transmit` inside this call. `server_name` is the host name for
    SNI and for the check of the certificate; of an IP literal there is no SNI, and the certificate must hold that IP
    address. With NULL there is nothing to check a certificate against: X509 and TRUST entries then end with

@@ -2,6 +2,7 @@
 #ifndef COAX_SECURITY_TLS_PRIVATE_H
 #define COAX_SECURITY_TLS_PRIVATE_H
 
+#include "base/byte_queue.h"
 #include "security/secure.h"
 #include "security/tls.h"
 
@@ -20,12 +21,6 @@ struct tls_handshake {
     uint8_t last[TLS_CLEAR_ALERT_SIZE]; /* what GnuTLS has read last */
 };
 
-/* TLS bytes that wait for the owner; nothing is allocated while nothing waits. */
-struct tls_output {
-    uint8_t *data;
-    size_t start, end, capacity;
-};
-
 struct tls_session {
     struct secure_session secure;
     struct tls_events events;
@@ -35,16 +30,16 @@ struct tls_session {
     const uint8_t *input; /* what GnuTLS reads next */
     size_t input_size;
     size_t maximum_output;
-    struct tls_output output;
-    unsigned busy;        /* calls under way */
-    bool free_wanted;     /* freed inside a callback */
-    bool starved;         /* GnuTLS asked for more than there was */
-    bool paused;          /* `data` said so */
-    bool is_driving;      /* inside coax_tls_session_receive */
-    bool is_transmitting; /* inside `transmit` */
-    bool sent_close;      /* our close_notify */
-    bool refused_hello;   /* a renegotiation's */
-    bool out_of_memory;   /* what was to be sent could not be kept */
+    struct byte_queue output; /* TLS bytes that wait for the owner */
+    unsigned busy;            /* calls under way */
+    bool free_wanted;         /* freed inside a callback */
+    bool starved;             /* GnuTLS asked for more than there was */
+    bool paused;              /* `data` said so */
+    bool is_driving;          /* inside coax_tls_session_receive */
+    bool is_transmitting;     /* inside `transmit` */
+    bool sent_close;          /* our close_notify */
+    bool refused_hello;       /* a renegotiation's */
+    bool out_of_memory;       /* what was to be sent could not be kept */
 };
 
 /* A session with its transport set; `flags` for gnutls_init beside the common ones. */
@@ -54,17 +49,5 @@ enum coax_status coax_tls_session_new(struct tls_session **session, struct tls_c
 
 /* Sends the client's first flight. A failure is returned, `closed` is not called. */
 enum coax_status coax_tls_session_start(struct tls_session *session, coax_error *error);
-
-/* --- output (tls_output.c) --- */
-
-static inline size_t coax_tls_output_pending(const struct tls_output *output) {
-    return output->end - output->start;
-}
-
-/* Keeps a copy; false if memory ran out. */
-bool coax_tls_output_append(struct tls_output *output, const uint8_t *data, size_t size);
-/* Takes `size` bytes off its start; with the last one its memory goes. */
-void coax_tls_output_consume(struct tls_output *output, size_t size);
-void coax_tls_output_clear(struct tls_output *output);
 
 #endif

@@ -17,19 +17,19 @@ enum {
 
 /* Never inside a call of GnuTLS: whoever is called here may send. */
 static void flush(struct tls_session *session) {
-    struct tls_output *output = &session->output;
-    if (session->free_wanted || session->is_transmitting || coax_tls_output_pending(output) == 0) {
+    struct byte_queue *output = &session->output;
+    if (session->free_wanted || session->is_transmitting || byte_queue_size(output) == 0) {
         return;
     }
     session->is_transmitting = true;
-    size_t pending = coax_tls_output_pending(output);
+    size_t pending = byte_queue_size(output);
     size_t taken = session->events.transmit(session->user, output->data + output->start, pending);
     session->is_transmitting = false;
-    coax_tls_output_consume(output, taken < pending ? taken : pending);
+    coax_byte_queue_consume(output, taken < pending ? taken : pending);
 }
 
 static bool has_room(const struct tls_session *session) {
-    return coax_tls_output_pending(&session->output) < session->maximum_output;
+    return byte_queue_size(&session->output) < session->maximum_output;
 }
 
 static bool make_room(struct tls_session *session) {
@@ -41,7 +41,7 @@ static bool make_room(struct tls_session *session) {
 
 static ssize_t push(gnutls_transport_ptr_t user, const void *data, size_t size) {
     struct tls_session *session = user;
-    if (!coax_tls_output_append(&session->output, data, size)) {
+    if (!coax_byte_queue_append(&session->output, data, size)) {
         session->out_of_memory = true;
         gnutls_transport_set_errno(session->secure.tls, ENOMEM);
         return -1;
@@ -85,7 +85,7 @@ static int pull_timeout(gnutls_transport_ptr_t user, unsigned ms) {
 
 static void destroy(struct tls_session *session) {
     coax_secure_session_unload(&session->secure);
-    coax_tls_output_clear(&session->output);
+    coax_byte_queue_clear(&session->output);
     free(session->handshake);
     coax_wipe_free(session, sizeof *session);
 }
@@ -452,7 +452,7 @@ enum coax_status coax_tls_session_send(struct tls_session *session, const uint8_
 }
 
 size_t coax_tls_session_pending(const struct tls_session *session) {
-    return coax_tls_output_pending(&session->output);
+    return byte_queue_size(&session->output);
 }
 
 void coax_tls_session_flush(struct tls_session *session) {

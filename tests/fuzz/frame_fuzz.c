@@ -124,11 +124,12 @@ static void read_stream(struct outcome *outcome, const struct frame_limits *limi
     for (size_t offset = 0, piece = 0; offset < size && outcome->status == COAX_OK; offset += piece) {
         piece = seed == 0 ? size : next_piece(&seed);
         piece = piece < size - offset ? piece : size - offset;
+        size_t taken;
         uint8_t *copy = malloc(piece);
         expect(copy != NULL);
         memcpy(copy, data + offset, piece);
         outcome->status =
-            coax_frame_reader_feed(&reader, limits, copy, piece, visit, &outcome->record, &outcome->error);
+            coax_frame_reader_feed(&reader, limits, copy, piece, &taken, visit, &outcome->record, &outcome->error);
         free(copy);
     }
     outcome->is_within = outcome->status == COAX_OK && frame_reader_is_within(&reader);

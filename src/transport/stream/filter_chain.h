@@ -8,6 +8,7 @@
 #define COAX_TRANSPORT_STREAM_FILTER_CHAIN_H
 
 #include "base/address.h"
+#include "base/byte_queue.h"
 #include "message/frame_format.h"
 #include "security/tls.h"
 #include "transport/stream/frame_reader.h"
@@ -44,7 +45,7 @@ struct filter_setup {
     /* The chain is over; coax_filter_chain_pending() bytes may still be worth flushing before the socket is closed.
        COAX_E_CLOSE_NOTIFY: the peer closed in order (close_notify, WebSocket's close) or answered our close;
        COAX_E_LOST: the stream just ended; COAX_E_UPGRADE; what tls.h says of `closed`; COAX_E_FORMAT or
-       COAX_E_TOO_LARGE for a violation of WebSocket; COAX_E_NO_MEMORY. The chain may be freed within. */
+       COAX_E_TOO_LARGE for a violation of WebSocket; COAX_E_NO_MEMORY. */
     void (*ended)(void *user, const coax_error *error);
     void (*random)(void *user, void *out, size_t size); /* same `user` as the others: the chain's */
 };
@@ -52,29 +53,24 @@ struct filter_setup {
 /* Fills the parts that follow from the others. */
 void coax_filter_setup_init(struct filter_setup *setup);
 
-/* Bytes that wait. */
-struct filter_buffer {
-    uint8_t *data;
-    size_t start, size, capacity; /* `size` bytes from `start` */
-};
-
-struct filter_opening; /* what only the opening needs: the HTTP head so far, the client's key, the Host */
+struct filter_opening; /* what only an upgrade needs */
 
 struct filter_chain {
     const struct filter_setup *setup;
     void *user;
     enum coax_scheme scheme;
-    bool is_server, is_open, is_paused, is_closing, is_over, has_ended /* the peer's bytes have */;
-    uint8_t busy;                   /* calls into filters under way: it is freed after the last */
-    struct filter_opening *opening; /* NULL once open */
+    bool is_server, is_open, is_paused, is_closing, is_over;
+    bool input_ended;               /* the peer's half of the stream has */
+    coax_error *timed_out;          /* where TLS explains a timeout, while it is asked to */
+    struct filter_opening *opening; /* NULL without WebSocket, and once open */
     struct tls_session *tls;        /* NULL in the clear */
     union {
         struct frame_reader frames;
         struct websocket websocket;
     } reader;
-    struct filter_buffer out;    /* for the peer */
-    struct filter_buffer sealed; /* from the peer, before TLS: what a pause left */
-    struct filter_buffer plain;  /* from the peer, before the reader: the same */
+    struct byte_queue out;    /* for the peer */
+    struct byte_queue sealed; /* from the peer, before TLS: what a pause left */
+    struct byte_queue plain;  /* from the peer, before the reader: the same */
 };
 
 /* What a client needs to know of the server. */
@@ -123,16 +119,15 @@ bool coax_filter_chain_is_within_message(const struct filter_chain *chain);
 /* Offers what waits to `write`. Frees the buffer once it is empty. */
 void coax_filter_chain_flush(struct filter_chain *chain);
 
-/* Says goodbye on each level: WebSocket's close with the code, TLS's close_notify. Nothing can be sent any more. Over
-   WebSocket and TLS what the peer still sends is read until its answer, which is `ended` with COAX_E_CLOSE_NOTIFY; how
-   long to wait for it is the owner's decision. */
+/* Says goodbye on each level: WebSocket's close with the code, TLS's close_notify. Nothing can be sent any more, what
+   the peer still sends is ignored, and `ended` is not called: once nothing is pending the owner closes the stream. */
 void coax_filter_chain_close(struct filter_chain *chain, enum filter_farewell farewell);
 
 /* The owner's deadline for the opening has come: fills *error with what it stood at (TLS handshake, upgrade), which for
    TLS also ends the session in order. `ended` is not called. */
 void coax_filter_chain_explain_timeout(struct filter_chain *chain, coax_instant now, coax_error *error);
 
-/* Frees without a word. Legal within every callback but `write` and `random`; zeroed afterwards. */
+/* Frees without a word. Not within a callback of the chain. Legal on a zeroed one. */
 void coax_filter_chain_free(struct filter_chain *chain);
 
 /* --- who the peer is; after `opened` --- */

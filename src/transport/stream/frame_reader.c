@@ -125,13 +125,19 @@ static enum coax_status take(struct frame_reader *reader, const struct frame_lim
 }
 
 enum coax_status coax_frame_reader_feed(struct frame_reader *reader, const struct frame_limits *limits,
-                                        const uint8_t *data, size_t size, frame_visit *visit, void *user,
+                                        const uint8_t *data, size_t size, size_t *taken, frame_visit *visit, void *user,
                                         coax_error *error) {
     const struct visitor visitor = {visit, user, limits->token_maximum};
     enum coax_status status = COAX_OK;
-    size_t taken = 0;
-    for (size_t offset = 0; offset < size && status == COAX_OK; offset += taken) {
-        status = take(reader, limits, &visitor, bytes_of(data + offset, size - offset), &taken, error);
+    *taken = 0;
+    while (*taken < size && status == COAX_OK) {
+        size_t part = 0;
+        status = take(reader, limits, &visitor, bytes_of(data + *taken, size - *taken), &part, error);
+        *taken += part;
     }
     return status;
+}
+
+size_t coax_frame_reader_held(const struct frame_reader *reader) {
+    return reader->part == NULL ? 0 : reader->part->capacity;
 }

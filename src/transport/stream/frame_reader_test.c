@@ -42,13 +42,14 @@ static enum coax_status visit(void *user, const struct coax_message *message) {
 /* In pieces of `step` bytes, each in heap memory of its size. */
 static enum coax_status feed(struct frame_reader *reader, const struct frame_limits *limits, const char *data,
                              size_t size, size_t step, struct log *log, coax_error *error) {
+    size_t taken;
     enum coax_status status = COAX_OK;
     for (size_t offset = 0; offset < size && status == COAX_OK; offset += step) {
         size_t piece = size - offset < step ? size - offset : step;
         uint8_t *copy = malloc(piece);
         assert_non_null(copy);
         memcpy(copy, data + offset, piece);
-        status = coax_frame_reader_feed(reader, limits, copy, piece, visit, log, error);
+        status = coax_frame_reader_feed(reader, limits, copy, piece, &taken, visit, log, error);
         free(copy);
     }
     return status;
@@ -93,19 +94,43 @@ static void reads_the_same_cut_in_two_anywhere(void **state) {
 
 static void a_whole_frame_is_not_copied(void **state) {
     (void)state;
+    size_t taken;
     struct frame_reader reader = {0};
     struct log log = {0};
     const uint8_t *bytes = (const uint8_t *)stream;
-    assert_int_equal(coax_frame_reader_feed(&reader, &usual, bytes, sizeof stream - 1, visit, &log, NULL), COAX_OK);
+    assert_int_equal(coax_frame_reader_feed(&reader, &usual, bytes, sizeof stream - 1, &taken, visit, &log, NULL),
+                     COAX_OK);
     assert_ptr_equal(log.payload, bytes + sizeof stream - 1 - 20);
     assert_null(reader.part);
 }
 
+static void goes_on_after_a_pause(void **state) {
+    (void)state;
+    for (size_t step = 1; step <= sizeof stream; step++) {
+        struct frame_reader reader = {0};
+        struct log log = {0};
+        const uint8_t *bytes = (const uint8_t *)stream;
+        size_t offset = 0, taken;
+        while (offset < sizeof stream - 1) {
+            size_t left = sizeof stream - 1 - offset, count = log.count;
+            log.stop_at = count + 1;
+            enum coax_status status = coax_frame_reader_feed(&reader, &usual, bytes + offset, left < step ? left : step,
+                                                             &taken, visit, &log, NULL);
+            assert_true(log.count <= count + 1);
+            assert_int_equal(status, log.count > count ? COAX_E_SHUT_DOWN : COAX_OK);
+            offset += taken;
+        }
+        assert_string_equal(log.text, stream_log);
+        assert_null(reader.part);
+    }
+}
+
 static void nothing_is_nothing(void **state) {
     (void)state;
+    size_t taken;
     struct frame_reader reader = {0};
     struct log log = {0};
-    assert_int_equal(coax_frame_reader_feed(&reader, &usual, NULL, 0, visit, &log, NULL), COAX_OK);
+    assert_int_equal(coax_frame_reader_feed(&reader, &usual, NULL, 0, &taken, visit, &log, NULL), COAX_OK);
     assert_int_equal(log.count, 0);
     assert_int_equal(sizeof reader, sizeof(void *));
 }
@@ -218,17 +243,20 @@ static void memory_follows_what_was_received(void **state) {
     (void)state;
     static uint8_t frame[ROOM] = "\xf0\x00\x00\x10\x57\x45\xff";
     const size_t frame_size = 6 + 65805 + 0x1057;
+    size_t taken;
     struct frame_reader reader = {0};
     struct log log = {0};
     memset(frame + 7, 'p', sizeof frame - 7);
     for (size_t received = 1; received < frame_size; received++) {
-        assert_int_equal(coax_frame_reader_feed(&reader, &usual, frame + received - 1, 1, visit, &log, NULL), COAX_OK);
+        assert_int_equal(coax_frame_reader_feed(&reader, &usual, frame + received - 1, 1, &taken, visit, &log, NULL),
+                         COAX_OK);
         assert_non_null(reader.part);
         size_t held = malloc_usable_size(reader.part);
         assert_true(held <= 128 + 2 * received && held <= 64 + frame_size);
     }
     assert_int_equal(log.count, 0);
-    assert_int_equal(coax_frame_reader_feed(&reader, &usual, frame + frame_size - 1, 1, visit, &log, NULL), COAX_OK);
+    assert_int_equal(coax_frame_reader_feed(&reader, &usual, frame + frame_size - 1, 1, &taken, visit, &log, NULL),
+                     COAX_OK);
     assert_int_equal(log.count, 1);
     assert_null(reader.part);
 }
@@ -262,6 +290,7 @@ int main(void) {
         cmocka_unit_test(reads_the_same_however_the_stream_is_cut),
         cmocka_unit_test(reads_the_same_cut_in_two_anywhere),
         cmocka_unit_test(a_whole_frame_is_not_copied),
+        cmocka_unit_test(goes_on_after_a_pause),
         cmocka_unit_test(nothing_is_nothing),
         cmocka_unit_test(knows_whether_it_stands_within_a_frame),
         cmocka_unit_test(fails_the_same_however_the_stream_is_cut),

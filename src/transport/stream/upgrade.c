@@ -473,7 +473,7 @@ static enum coax_status fail_status(unsigned status, coax_error *error) {
     while (hint->first != 100 && (status < hint->first || status > hint->last)) {
         hint++;
     }
-    return coax_fail(error, COAX_E_HANDSHAKE, "The server answered the WebSocket handshake with HTTP status %u: %s.",
+    return coax_fail(error, COAX_E_UPGRADE, "The server answered the WebSocket handshake with HTTP status %u: %s.",
                      status, hint->text);
 }
 
@@ -501,7 +501,7 @@ enum coax_status coax_upgrade_check_response(const struct http_head *head, const
     collect(head, &handshake);
     const char *wrong = head->major == 1 && head->minor >= 1 ? wrong_with(&handshake, key) : "it is not HTTP/1.1";
     if (wrong != NULL) {
-        return coax_fail(error, COAX_E_HANDSHAKE, "The server's answer to the WebSocket handshake is wrong: %s.",
+        return coax_fail(error, COAX_E_UPGRADE, "The server's answer to the WebSocket handshake is wrong: %s.",
                          wrong);
     }
     return COAX_OK;
@@ -509,12 +509,12 @@ enum coax_status coax_upgrade_check_response(const struct http_head *head, const
 
 enum coax_status coax_upgrade_fail_unread(enum http_head_progress progress, coax_error *error) {
     if (progress == HTTP_HEAD_TOO_LARGE) {
-        return coax_fail(error, COAX_E_HANDSHAKE,
+        return coax_fail(error, COAX_E_UPGRADE,
                          "The head of the server's answer to the WebSocket handshake is longer "
                          "than %d bytes.",
                          (int)HTTP_HEAD_MAXIMUM);
     }
-    return coax_fail(error, COAX_E_HANDSHAKE,
+    return coax_fail(error, COAX_E_UPGRADE,
                      "What answered the WebSocket handshake is not an HTTP server; check the host, the port and the "
                      "scheme.");
 }

@@ -52,11 +52,11 @@ void coax_upgrade_make_key(const uint8_t random[UPGRADE_NONCE_SIZE], char key[UP
 enum coax_status coax_upgrade_write_request(const char *host, const char *key, char *out, size_t capacity,
                                             size_t *size);
 
-/* Whether the server agreed. If not COAX_E_HANDSHAKE, with a text for a person: which HTTP status came instead of 101,
+/* Whether the server agreed. If not COAX_E_UPGRADE, with a text for a person: which HTTP status came instead of 101,
  * what that hints at, or what is wrong with the 101. */
 enum coax_status coax_upgrade_check_response(const struct http_head *head, const char *key, coax_error *error);
 
-/* COAX_E_HANDSHAKE for a response that could not be read. */
+/* COAX_E_UPGRADE for a response that could not be read. */
 enum coax_status coax_upgrade_fail_unread(enum http_head_progress progress, coax_error *error);
 
 #endif

@@ -409,14 +409,14 @@ static void a_client_says_what_is_wrong_with_an_answer(void **state) {
                 || strstr(error.text, answers[i].error == NULL ? "" : answers[i].error) == NULL) {
                 fail_msg("%s gave %s", answers[i].head, error.text);
             }
-            assert_int_equal(status, answers[i].error == NULL ? COAX_OK : COAX_E_HANDSHAKE);
+            assert_int_equal(status, answers[i].error == NULL ? COAX_OK : COAX_E_UPGRADE);
             assert_true(status == COAX_OK || error.status == status);
         }
     }
     coax_error error;
-    assert_int_equal(coax_upgrade_fail_unread(HTTP_HEAD_TOO_LARGE, &error), COAX_E_HANDSHAKE);
+    assert_int_equal(coax_upgrade_fail_unread(HTTP_HEAD_TOO_LARGE, &error), COAX_E_UPGRADE);
     assert_non_null(strstr(error.text, "8192"));
-    assert_int_equal(coax_upgrade_fail_unread(HTTP_HEAD_TOO_LARGE, NULL), COAX_E_HANDSHAKE);
+    assert_int_equal(coax_upgrade_fail_unread(HTTP_HEAD_TOO_LARGE, NULL), COAX_E_UPGRADE);
 }
 
 int main(void) {

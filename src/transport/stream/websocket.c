@@ -522,3 +522,12 @@ void coax_websocket_seal(struct websocket *websocket, uint8_t *frame, size_t siz
         coax_websocket_mask(frame + header_size, frame + header_size, size, mask);
     }
 }
+
+size_t coax_websocket_held(const struct websocket *websocket) {
+    return (websocket->message == NULL ? 0 : websocket->message->capacity)
+           + (websocket->control == NULL ? 0 : websocket->control->capacity);
+}
+
+bool coax_websocket_is_within(const struct websocket *websocket) {
+    return websocket->header_size > 0 || websocket->message != NULL || websocket->is_fragmented;
+}

@@ -91,4 +91,10 @@ size_t coax_websocket_header_room(const struct websocket *websocket, size_t size
 /* Makes a frame of a message of `size` bytes that lies behind the room for its header: writes that, masks this. */
 void coax_websocket_seal(struct websocket *websocket, uint8_t *frame, size_t size);
 
+/* The memory that is held of what has come. */
+size_t coax_websocket_held(const struct websocket *websocket);
+
+/* Whether a frame or a message has begun and is not whole. */
+bool coax_websocket_is_within(const struct websocket *websocket);
+
 #endif

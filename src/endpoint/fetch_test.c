@@ -69,6 +69,31 @@ static void one_call_fetches_over_dtls(void **state) {
     unlink(file);
 }
 
+/* The connection is released before the call returns: a server hears no reset. */
+static void one_call_fetches_over_a_connection(void **state) {
+    (void)state;
+    static const char *const places[] = {"coap+tcp://127.0.0.1:0", "coap+ws://127.0.0.1:0"};
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture fixture;
+        struct connection_log log = {0};
+        coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
+        char uri[160];
+        coax_message *response = NULL;
+        config.connections = note_connection;
+        config.user = &log;
+        assert_true(make_pair_of(&fixture.pair, places[i], &config));
+        assert_int_equal(pthread_create(&fixture.thread, NULL, serve, fixture.pair.server), 0);
+        (void)snprintf(uri, sizeof uri, "%s/hello", fixture.pair.uri);
+        assert_int_equal(coax_fetch(COAX_GET, uri, NULL, &response, NULL), COAX_OK);
+        assert_memory_equal(coax_message_payload(response), "hello nobody", 12);
+        coax_message_free(response);
+        end(&fixture);
+        assert_int_equal(log.opened, 1);
+        assert_int_equal(log.ended, 1);
+        assert_int_equal(log.error.status, COAX_E_RELEASED);
+    }
+}
+
 static void errors_come_back(void **state) {
     (void)state;
     coax_message *response = NULL;
@@ -85,6 +110,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_call_fetches),
         cmocka_unit_test(one_call_fetches_over_dtls),
+        cmocka_unit_test(one_call_fetches_over_a_connection),
         cmocka_unit_test(errors_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -66,6 +67,57 @@ static void errnos_become_statuses(void **state) {
     assert_int_equal(coax_network_status(ENETUNREACH), COAX_E_UNREACHABLE);
     assert_int_equal(coax_network_status(EMSGSIZE), COAX_E_TOO_LARGE);
     assert_int_equal(coax_network_status(EPERM), COAX_E_IO);
+    assert_int_equal(coax_network_status(ETIMEDOUT), COAX_E_TIMEOUT);
+}
+
+static void errors_are_sentences(void **state) {
+    (void)state;
+    const struct address remote = coax_address_ip4(192, 0, 2, 1, 5683);
+    static const struct {
+        int number;
+        enum coax_status status;
+        const char *words;
+    } cases[] = {
+        {ECONNREFUSED, COAX_E_REFUSED, "nothing listens on TCP 192.0.2.1:5683"},
+        {ENETUNREACH, COAX_E_UNREACHABLE, "192.0.2.1:5683 cannot be reached"},
+        {ETIMEDOUT, COAX_E_TIMEOUT, "No answer from TCP 192.0.2.1:5683"},
+        {EPERM, COAX_E_IO, "192.0.2.1:5683 failed: "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        coax_error error;
+        coax_network_error(&error, "TCP", &remote, cases[i].number);
+        assert_int_equal(error.status, cases[i].status);
+        assert_non_null(strstr(error.text, cases[i].words));
+    }
+}
+
+/* Options that must be set before a socket is bound cannot be set any more; the others are. */
+static void a_bound_socket_is_adopted(void **state) {
+    (void)state;
+    struct udp_socket opened = {.listening = true}, adopted = {.secure = true, .listening = true};
+    coax_error error;
+    assert_int_equal(coax_udp_open(&opened, &any, &error), COAX_OK);
+    assert_int_equal(coax_udp_adopt(&adopted, opened.fd, &error), COAX_OK);
+    assert_int_equal(adopted.fd, opened.fd);
+    assert_int_equal(adopted.is_ip4, opened.is_ip4);
+    assert_int_equal(adopted.bound.port, opened.bound.port);
+    assert_true(adopted.secure && adopted.listening);
+    close(opened.fd);
+    assert_int_equal(coax_udp_adopt(&adopted, opened.fd, &error), COAX_E_INVALID);
+}
+
+static void the_family_follows_the_address(void **state) {
+    (void)state;
+    const struct address loopback = coax_address_ip4(127, 0, 0, 1, 0), loopback6 = {.ip = {[15] = 1}};
+    bool is_ip4 = false;
+    int fd = coax_socket_open(SOCK_STREAM, &loopback, &is_ip4);
+    assert_true(fd >= 0 && is_ip4);
+    close(fd);
+    fd = coax_socket_open(SOCK_DGRAM, &loopback6, &is_ip4);
+    assert_true(fd < 0 || !is_ip4); /* a machine without IPv6 has none */
+    if (fd >= 0) {
+        close(fd);
+    }
 }
 
 int main(void) {
@@ -75,6 +127,9 @@ int main(void) {
         cmocka_unit_test(an_address_of_another_machine_is_refused),
         cmocka_unit_test(groups_of_both_families_can_be_joined),
         cmocka_unit_test(errnos_become_statuses),
+        cmocka_unit_test(errors_are_sentences),
+        cmocka_unit_test(a_bound_socket_is_adopted),
+        cmocka_unit_test(the_family_follows_the_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

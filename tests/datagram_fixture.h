@@ -115,8 +115,8 @@ static inline void fixture_start(struct datagram_fixture *fixture, const struct 
     memset(fixture, 0, sizeof *fixture);
     wire_init(&fixture->wire, 1, &fixture->now);
     const struct datagram_output output = wire_output(&fixture->wire);
-    const struct transport_events events = {fixture_note_request, fixture_note_response, fixture_note_lost,
-                                            fixture_note_trace, fixture};
+    const struct transport_events events = {
+        fixture_note_request, fixture_note_response, fixture_note_lost, NULL, fixture_note_trace, fixture};
     assert_int_equal(coax_datagram_layer_init(&fixture->layer, settings == NULL ? &defaults : settings, &output,
                                               &events, &fixture->timers),
                      COAX_OK);

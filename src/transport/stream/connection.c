@@ -73,6 +73,7 @@ static void free_connection(struct connection *connection) {
     coax_credential_unref(connection->remote.credential);
     free(connection->remote.host);
     free(connection->remote.asked_host);
+    free(connection->release);
     free(connection);
 }
 
@@ -230,7 +231,7 @@ static void close_released(struct connection *connection) {
     coax_error error;
     coax_fail(&error, COAX_E_RELEASED, "The peer released the connection");
     coax_filter_chain_close(&connection->chain, FAREWELL_NORMAL);
-    coax_connection_end(connection, &error);
+    coax_connection_end(connection, connection->release != NULL ? connection->release : &error);
 }
 
 void coax_connection_settle(struct connection *connection) {

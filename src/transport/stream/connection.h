@@ -35,6 +35,7 @@ struct connection {
     struct filter_chain chain;
     struct timer timer;
     struct release_wait *wait;
+    coax_error *release; /* what the peer's Release said; NULL: none came */
     struct capabilities peer;
     struct request_epoch epochs[2];
     uint8_t epoch; /* of the requests that come now */

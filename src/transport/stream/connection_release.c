@@ -131,6 +131,10 @@ void coax_connection_take_release(struct connection *connection, const struct co
     describe_release(message, &error);
     connection->phase = CONNECTION_RELEASED;
     connection->end_deadline = coax_instant_after_ms(layer->now, layer->settings.release_timeout_ms);
+    connection->release = malloc(sizeof error); /* without memory the end is told without the reasons */
+    if (connection->release != NULL) {
+        *connection->release = error;
+    }
     coax_connection_drop_queue(connection, &error);
     coax_connection_mark(connection);
 }

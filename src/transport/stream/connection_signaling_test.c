@@ -77,6 +77,16 @@ static void what_comes_before_the_csm_aborts(void **state) {
     assert_int_equal(fixture->opened_count, 0);
 }
 
+static void http_on_this_port_aborts(void **state) {
+    struct stream_fixture *fixture = *state;
+    struct connection *connection = fixture_accept_scheme(fixture, COAX_SCHEME_COAP_TCP);
+    struct fixture_link *link = fixture_link_of(connection);
+    static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: a browser\r\n\r\n";
+    assert_int_equal(fixture_next_code(fixture, link), COAX_CSM);
+    coax_connection_receive(connection, (const uint8_t *)request, sizeof request - 1);
+    expect_abort(fixture, link, -1, COAX_E_FORMAT);
+}
+
 /* Each with option 1, which is critical and unknown. */
 static void unknown_critical_options_abort(void **state) {
     struct stream_fixture *fixture = *state;
@@ -212,10 +222,9 @@ static void broken_frames_abort(void **state) {
         uint8_t size;
         enum coax_status status;
     } rows[] = {
-        {{0x0f, 0x01}, 2, COAX_E_FORMAT},                                     /* TKL 15 */
-        {{0xf0, 0xff, 0xff, 0xff, 0xff, 0x01}, 6, COAX_E_TOO_LARGE},          /* 4 GiB announced */
-        {{0x47, 0x45, 0x54, 0x20, 0x2f, 0x20, 0x48, 0x54}, 8, COAX_E_FORMAT}, /* "GET / HT" */
-        {{0x10, 0x01, 0xff}, 3, COAX_E_FORMAT},                               /* a lone payload marker */
+        {{0x0f, 0x01}, 2, COAX_E_FORMAT},                            /* TKL 15 */
+        {{0xf0, 0xff, 0xff, 0xff, 0xff, 0x01}, 6, COAX_E_TOO_LARGE}, /* 4 GiB announced */
+        {{0x10, 0x01, 0xff}, 3, COAX_E_FORMAT},                      /* a lone payload marker */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct connection *connection = fixture_accept(fixture);
@@ -233,6 +242,7 @@ int main(void) {
         TEST(it_is_open_when_the_peers_csm_is_here_even_an_empty_one),
         TEST(a_csm_replaces_what_it_names),
         TEST(what_comes_before_the_csm_aborts),
+        TEST(http_on_this_port_aborts),
         TEST(unknown_critical_options_abort),
         TEST(unknown_elective_options_are_ignored),
         TEST(a_ping_is_answered_with_its_token),

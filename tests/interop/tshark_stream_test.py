@@ -10,11 +10,14 @@ import peers
 
 STREAMS = ("coap+tcp", "coaps+tcp", "coap+ws", "coaps+ws")
 CSM, RELEASE = "225", "228"
-GET, PUT, DELETE = "1", "3", "4"
-CREATED, DELETED, CONTENT, NOT_FOUND = "65", "66", "69", "132"
-# This tshark reads the options of signaling messages as if they were those of requests, and finds them wrong.
-REQUESTS = "coap.code < 224"
-ERRORS = f"(_ws.malformed || _ws.unreassembled || _ws.expert.severity == \"Error\") && !(coap && !({REQUESTS}))"
+BINARY = 2
+GET, POST, PUT, DELETE = "1", "2", "3", "4"
+CREATED, DELETED, CHANGED, CONTENT, NOT_FOUND = "65", "66", "68", "69", "132"
+CONVERSATION = [GET, CONTENT, GET, CONTENT, GET, NOT_FOUND, PUT, CREATED, GET, CONTENT, DELETE, DELETED, POST, CHANGED]
+SIGNALING = {str(code) for code in range(0xE0, 0x100)}
+ERRORS = "_ws.malformed || _ws.unreassembled || _ws.expert.severity == \"Error\""
+# This tshark reads the options of a CSM as if they were those of a request.
+MISREAD = "Invalid Option Number 2"
 
 
 class TsharkStreamTest(unittest.TestCase):
@@ -38,27 +41,33 @@ class TsharkStreamTest(unittest.TestCase):
     def converse(client, base, security):
         for path in ("time", "host/load", "nowhere"):
             client.ask("get", f"{base}/{path}", security=security)
-        client.ask("put", f"{base}/store/a", payload=b"\x00\x01\x02" * 1000, format=42, security=security)
+        client.ask("put", f"{base}/store/a", payload=b"\x00\x01\x02" * 500, format=42, security=security)
         client.ask("get", f"{base}/store/a", security=security)
         client.ask("delete", f"{base}/store/a", security=security)
+        # Larger than what may be sent before the server's CSM, so that it waits for that.
+        client.ask("post", f"{base}/echo", payload=b"\x00\x01\x02" * 1000, format=42, security=security)
 
     def read(self, filter_text, fields=("frame.number", "_ws.col.Protocol", "_ws.col.Info", "_ws.expert.message")):
         return self.capture.read(filter_text, fields, self.ports, keys=self.keys)
 
     def test_nothing_is_malformed(self):
         self.assertGreater(len(self.read("tcp.len > 0")), 50)
-        self.assertEqual([], self.read(ERRORS))
+        for codes, problems in self.read(ERRORS, ["coap.code", "_ws.expert.message"]):
+            self.assertIn(CSM, codes.split(","))
+            self.assertEqual({MISREAD}, set(problems.split(",")) - {"HTTP/1.1 101 Switching Protocols\\r\\n"})
 
     def test_nothing_is_left_undissected(self):
         self.assertEqual([], self.read("tcp.len > 0 && !coap && !tls && !http && !websocket"))
-        self.assertEqual([], self.read("websocket.payload && !coap"))
+        self.assertEqual([], self.read(f"websocket.opcode == {BINARY} && !coap"))
 
     def test_messages(self):
         for scheme, port in self.ports.items():
             with self.subTest(scheme):
-                messages = self.read(f"coap && {REQUESTS} && tcp.port == {port}", ["coap.code", "coap.opt.uri_path"])
-                codes = [code for message in messages for code in message[0].split(",")]
-                self.assertEqual([GET, CONTENT, GET, CONTENT, GET, NOT_FOUND, PUT, CREATED, GET, CONTENT, DELETE, DELETED], codes)
+                packets = self.read(f"coap && tcp.port == {port}", ["coap.code"])
+                codes = [code for packet in packets for code in packet[0].split(",") if code not in SIGNALING]
+                # Over TCP this tshark shows the first message of a segment only: requests that go with the CSM are missing.
+                hidden = {GET, PUT, DELETE} if scheme == "coap+tcp" else set()
+                self.assertEqual([code for code in CONVERSATION if code not in hidden], codes)
 
     def test_signaling(self):
         """A CSM of each end comes first, and the client's Release is the last message, on each connection."""
@@ -67,9 +76,10 @@ class TsharkStreamTest(unittest.TestCase):
                 streams = {}
                 for stream, codes, sender in self.read(f"coap && tcp.port == {port}", ["tcp.stream", "coap.code", "tcp.dstport"]):
                     streams.setdefault(stream, []).extend((code, sender == str(port)) for code in codes.split(","))
-                self.assertEqual(6, len(streams))
+                self.assertEqual(len(CONVERSATION) // 2, len(streams))
                 for stream in streams.values():
-                    for end in (True, False):
+                    # What follows the head of an upgrade inside one TLS record is not dissected by this tshark.
+                    for end in (True, False) if scheme != "coaps+ws" else (True,):
                         self.assertEqual(CSM, [code for code, from_client in stream if from_client == end][0])
                     self.assertEqual((RELEASE, True), stream[-1])
 
@@ -81,7 +91,7 @@ class TsharkStreamTest(unittest.TestCase):
 
     def test_upgrade(self):
         answers = self.read("http.response", ["http.response.code", "http.sec_websocket_protocol", "http.sec_websocket_extensions"])
-        self.assertEqual([["101", "coap", ""]] * 12, answers)
+        self.assertEqual([["101", "coap", ""]] * len(CONVERSATION), answers)
         # Masked are the client's frames, and only those (RFC 6455 section 5.1).
         for port in (self.ports["coap+ws"], self.ports["coaps+ws"]):
             self.assertEqual([], self.read(f"websocket && tcp.dstport == {port} && websocket.mask == 0"))

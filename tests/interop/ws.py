@@ -16,6 +16,7 @@ NAMES = {CONTENT_FORMAT: "Content-Format", 14: "Max-Age"}
 WELL_KNOWN = "/.well-known/coap"
 
 HELLO = {"message": {"code": CSM}}  # an empty CSM is one
+LARGE_HELLO = {"message": {"code": CSM, "options": [[2, "100000"]]}}  # Max-Message-Size: 1 MiB
 GOODBYE = [{"message": {"code": RELEASE}}, {"wait": "closed"}]
 
 
@@ -59,9 +60,10 @@ def question(address, steps, protocols=("coap",), trust=None, **more):
 
 def converse(address, steps, **more):
     """Opens a connection, takes the steps, and returns all that came."""
-    done = peers.run("node", PROGRAM, "client", question(address, steps, **more), env=ENVIRONMENT)
+    words = question(address, steps, **more)
+    done = peers.run("node", PROGRAM, "client", "-", stdin=words.encode(), env=ENVIRONMENT)
     if done.returncode != 0:
-        raise AssertionError(f"ws, {question(address, steps, **more)}:\n{done.stderr.decode()[-3000:]}")
+        raise AssertionError(f"ws, {words[:1000]}:\n{done.stderr.decode()[-3000:]}")
     return json.loads(done.stdout.decode().splitlines()[-1])
 
 
@@ -80,7 +82,7 @@ class Client:
     program = "ws"
 
     def ask(self, method, uri, payload=None, format=None, accept=None, confirmable=True, security=None):
-        steps = [HELLO, request(method, uri, payload, format, accept), wait("messages", 2), *GOODBYE]
+        steps = [LARGE_HELLO, request(method, uri, payload, format, accept), wait("messages", 2), *GOODBYE]
         came = converse(url(uri), steps, trust=None if security is None else security.trust)
         if len(responses(came)) != 1:
             raise AssertionError(f"ws, {method} {uri}: {came}")

@@ -1,5 +1,5 @@
 // The npm module ws as an end of CoAP over WebSockets (RFC 8323 section 4); the CoAP in it is made by hand.
-//   node ws_end.js client JSON     opens a connection, takes the steps, prints all that came as JSON
+//   node ws_end.js client JSON     opens a connection, takes the steps, prints all that came as JSON; "-": JSON on stdin
 //   node ws_end.js server JSON     serves until it is ended; prints "ready PORT", and a line of JSON for what happens
 // With the module's own defaults both offer and accept permessage-deflate.
 'use strict'
@@ -99,7 +99,7 @@ function client (question) {
     ca: question.ca && fs.readFileSync(question.ca),
     handshakeTimeout: 20000
   })
-  const end = () => { print(came); process.exit(0) }
+  const end = () => process.stdout.write(JSON.stringify(came) + '\n', () => process.exit(0))
   setTimeout(() => { came.late = true; end() }, 25000)
   socket.on('upgrade', (response) => { came.status = response.statusCode; came.headers = response.headers })
   socket.on('unexpected-response', (request, response) => {
@@ -213,5 +213,5 @@ function server (settings) {
 }
 
 const [role, words] = process.argv.slice(2)
-if (role === 'client') client(JSON.parse(words))
+if (role === 'client') client(JSON.parse(words === '-' ? fs.readFileSync(0) : words))
 else server(JSON.parse(words))

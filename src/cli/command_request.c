@@ -1,10 +1,12 @@
 #include "cli/commands.h"
 
 #include "cli/complain.h"
+#include "cli/credential_files.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/payload.h"
 #include "cli/printable.h"
+#include "cli/release.h"
 #include "cli/request_settings.h"
 #include <stdlib.h>
 #include <string.h>
@@ -75,24 +77,6 @@ static void on_response(coax_request *request, const coax_message *response, con
     coax_endpoint_stop(call->endpoint);
 }
 
-static int load_credentials(const struct call *call) {
-    const struct argument_texts *files = &call->settings->credentials;
-    for (size_t i = 0; i < files->count; i++) {
-        coax_error warning = {.text = ""};
-        coax_error error;
-        enum coax_status status =
-            coax_credentials_load_file(coax_endpoint_credentials(call->endpoint), files->items[i], &warning, &error);
-        if (status != COAX_OK) {
-            /* Also a file that cannot be read: it is the command line that is wrong, whatever the status says. */
-            return output_error(call->settings, EXIT_USAGE, &error);
-        }
-        if (warning.text[0] != '\0' && !call->settings->quiet) {
-            remark("%s", warning.text);
-        }
-    }
-    return EXIT_OK;
-}
-
 static enum coax_status add_options(const struct call *call) {
     const struct request_settings *settings = call->settings;
     enum coax_status status = COAX_OK;
@@ -145,18 +129,19 @@ static int wait_for_answer(struct call *call) {
 }
 
 static int ask(struct call *call, const struct payload *payload) {
+    const struct request_settings *settings = call->settings;
     coax_error error;
-    int code = load_credentials(call);
-    if (code != EXIT_OK) {
-        return code;
+    if (!credential_files_load(coax_endpoint_credentials(call->endpoint), &settings->credentials, settings->quiet,
+                               &error)) {
+        /* Also for a file that cannot be read: it is the command line that is wrong, whatever the status says. */
+        return output_error(settings, EXIT_USAGE, &error);
     }
-    enum coax_status status =
-        coax_request_new(&call->request, call->endpoint, call->settings->code, call->settings->uri, &error);
+    enum coax_status status = coax_request_new(&call->request, call->endpoint, settings->code, settings->uri, &error);
     if (status != COAX_OK) {
         call->request = NULL;
-        return output_error(call->settings, exit_code_of(status), &error);
+        return output_error(settings, exit_code_of(status), &error);
     }
-    code = fill_request(call, payload);
+    int code = fill_request(call, payload);
     if (code != EXIT_OK) {
         return code;
     }
@@ -205,6 +190,7 @@ static int run(const struct request_settings *settings) {
         interrupt_stops(call.endpoint);
         code = ask(&call, &payload);
         coax_request_cancel(call.request);
+        release_connections(call.endpoint);
         interrupt_stops(NULL);
         coax_endpoint_free(call.endpoint);
     }

@@ -202,16 +202,22 @@ static void what_cannot_be_asked_is_a_usage_error(void **state) {
     assert_non_null(strstr(err, "/nonexistent/file"));
 }
 
+static int put_bytes(const char *uri, size_t size) {
+    char *text = malloc(size + 1);
+    assert_non_null(text);
+    memset(text, 'x', size);
+    text[size] = '\0';
+    int code = run("put", uri, "--payload", text, NULL);
+    free(text);
+    return code;
+}
+
 static void a_payload_too_large_for_a_message_is_refused(void **state) {
     (void)state;
-    char *text = malloc(70000);
-    assert_non_null(text);
-    memset(text, 'x', 69999);
-    text[69999] = '\0';
-    int code = run("put", "coap://127.0.0.1/", "--payload", text, NULL);
-    free(text);
-    assert_int_equal(code, EXIT_USAGE);
-    assert_non_null(strstr(err, "the payload, 69999 bytes, is too large for one message"));
+    assert_int_equal(put_bytes("coap://127.0.0.1/", 2048), EXIT_USAGE);
+    assert_non_null(strstr(err, "larger than 2048 bytes"));
+    assert_int_equal(put_bytes("coap+tcp://127.0.0.1/", 1048577), EXIT_USAGE);
+    assert_non_null(strstr(err, "the payload, 1048577 bytes, is too large for one message"));
 }
 
 static void coaps_needs_credentials(void **state) {

@@ -22,8 +22,9 @@ static void each_kind_of_failure_has_its_code(void **state) {
 
 static void all_else_is_an_error(void **state) {
     (void)state;
-    static const enum coax_status others[] = {COAX_E_REFUSED, COAX_E_UNREACHABLE, COAX_E_RESOLVE, COAX_E_RESET,
-                                              COAX_E_IO,      COAX_E_NO_MEMORY,   COAX_E_DROPPED, COAX_E_FORMAT};
+    static const enum coax_status others[] = {COAX_E_REFUSED, COAX_E_UNREACHABLE, COAX_E_RESOLVE,  COAX_E_RESET,
+                                              COAX_E_IO,      COAX_E_NO_MEMORY,   COAX_E_DROPPED,  COAX_E_FORMAT,
+                                              COAX_E_LOST,    COAX_E_UPGRADE,     COAX_E_RELEASED, COAX_E_ABORTED};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         assert_int_equal(exit_code_of(others[i]), EXIT_ERROR);
     }

@@ -14,9 +14,10 @@ struct accept_rest {
     bool was_told; /* once, until a connection was accepted again */
 };
 
-/* A non-blocking listening socket; *bound gets its address with the port. Where the system has no IPv6, the unspecified
-   address becomes that of IPv4. COAX_E_IO with the reason. */
-enum coax_status coax_stream_listen(int *fd, const struct address *address, struct address *bound, coax_error *error);
+/* *result gets a non-blocking listening socket, *bound its address with the port. Where the system has no IPv6, the
+   unspecified address becomes that of IPv4. COAX_E_IO with the reason. */
+enum coax_status coax_stream_listen(int *result, const struct address *address, struct address *bound,
+                                    coax_error *error);
 
 /* The same of a socket that somebody else bound. COAX_E_INVALID if it is none that listens for TCP. */
 enum coax_status coax_stream_listen_adopt(int fd, struct address *bound, coax_error *error);

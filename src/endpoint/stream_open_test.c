@@ -1,10 +1,12 @@
 #include "endpoint/endpoint.h"
 #include "endpoint_fixture.h"
 #include "raw_peer.h"
+#include "transport/stream/connection.h"
 #include "virtual_clock.h"
 
 #include <dlfcn.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -19,6 +21,18 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *re
     }
     int result = real("127.0.0.1", service, req, pai);
     return result != 0 ? result : real("127.0.0.2", service, req, &(*pai)->ai_next);
+}
+
+/* As the system may choose: a port for the client that is the one it connects to. */
+static bool connects_to_itself;
+
+int connect(int fd, const struct sockaddr *address, socklen_t size) {
+    int (*real)(int, const struct sockaddr *, socklen_t);
+    *(void **)&real = dlsym(RTLD_NEXT, "connect");
+    if (connects_to_itself) {
+        (void)bind(fd, address, size);
+    }
+    return real(fd, address, size);
 }
 
 /* A server at 127.0.0.2 whose clients have a log; `name` is its URI by "two.test". */
@@ -148,6 +162,30 @@ static void a_refusal_is_told_to_all_who_wait(void **state) {
     }
 }
 
+static void a_socket_connected_to_itself_is_no_server(void **state) {
+    struct fixture *fixture = *state;
+    struct answer answer;
+    coax_endpoint_free(fixture->pair.server);
+    fixture->pair.server = NULL;
+    connects_to_itself = true;
+    assert_int_equal(ask_hello(&fixture->pair, NULL, &answer), COAX_OK);
+    connects_to_itself = false;
+    assert_int_equal(answer.error.status, COAX_E_REFUSED);
+    assert_int_equal(fixture->log.opened, 0);
+}
+
+static void small_messages_do_not_wait(void **state) {
+    struct fixture *fixture = *state;
+    struct answer answer;
+    int no_delay = 0;
+    socklen_t size = sizeof no_delay;
+    assert_int_equal(ask_hello(&fixture->pair, NULL, &answer), COAX_OK);
+    struct list_node *node = list_first(&fixture->pair.client->stack->streams.connections);
+    const struct stream_socket *stream = coax_connection_link(COAX_CONTAINER(node, struct connection, all));
+    assert_int_equal(getsockopt(stream->fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size), 0);
+    assert_true(no_delay != 0);
+}
+
 static void an_unknown_host_is_named(void **state) {
     struct fixture *fixture = *state;
     struct answer answer;
@@ -248,6 +286,8 @@ int main(void) {
         TEST(the_next_address_is_tried_when_one_is_silent),
         TEST(silence_ends_at_the_deadline),
         TEST(a_refusal_is_told_to_all_who_wait),
+        TEST(a_socket_connected_to_itself_is_no_server),
+        TEST(small_messages_do_not_wait),
         TEST(an_unknown_host_is_named),
         TEST(what_fails_at_once_is_told_later),
         TEST(requests_at_once_share_a_connection),

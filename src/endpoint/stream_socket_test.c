@@ -267,20 +267,40 @@ static void an_end_is_told_to_who_waits(void **state) {
     close(listener);
 }
 
-/* The answer was sent before the reset: it counts, although writing meets the reset first. */
+static void ask_again(struct fixture *fixture, int listener, struct answer *answer) {
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    char uri[64];
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    (void)snprintf(uri, sizeof uri, "coap+tcp://127.0.0.1:%u", ntohs(address.sin_port));
+    assert_int_equal(begin_hello(&fixture->pair, uri, answer), COAX_OK);
+}
+
+/* The system tells a reset once, and writing had it: what reading then has looks like an end in order. */
+static void a_reset_that_writing_meets_is_told_to_all(void **state) {
+    struct fixture *fixture = *state;
+    struct answer answers[2];
+    int listener, fd;
+    ask_raw_server(fixture, &answers[0], &listener, &fd);
+    ask_again(fixture, listener, &answers[1]);
+    raw_reset_at_close(fd);
+    close(fd);
+    for (int i = 0; i < 2; i++) {
+        assert_true(drive(&fixture->pair, &answers[i].count));
+        assert_int_equal(answers[i].error.status, COAX_E_LOST);
+        assert_non_null(strstr(answers[i].error.text, "reset by the peer"));
+    }
+    close(listener);
+}
+
+/* An Abort was sent before the reset: that is the reason, although writing meets the reset first. */
 static void what_came_before_a_reset_is_read(void **state) {
     struct fixture *fixture = *state;
     struct answer answer, second;
     int listener, fd;
-    uint8_t frame[256];
-    char uri[64];
+    uint8_t frame[2];
     ask_raw_server(fixture, &answer, &listener, &fd);
-    /* The request's frame ends with its option; the token is that of its head. */
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-    (void)snprintf(uri, sizeof uri, "coap+tcp://127.0.0.1:%u", ntohs(address.sin_port));
-    assert_int_equal(begin_hello(&fixture->pair, uri, &second), COAX_OK);
+    ask_again(fixture, listener, &second);
     frame[0] = 0x00;
     frame[1] = COAX_ABORT;
     assert_int_equal(send(fd, frame, 2, MSG_NOSIGNAL), 2);
@@ -304,6 +324,7 @@ int main(void) {
         TEST(lingering_has_bounds),
         TEST(a_reset_is_told_to_who_waits),
         TEST(an_end_is_told_to_who_waits),
+        TEST(a_reset_that_writing_meets_is_told_to_all),
         TEST(what_came_before_a_reset_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

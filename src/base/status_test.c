@@ -44,6 +44,9 @@ static const enum coax_status all[] = {
     COAX_E_SHUT_DOWN,
     COAX_E_DROPPED,
     COAX_E_LOST,
+    COAX_E_UPGRADE,
+    COAX_E_RELEASED,
+    COAX_E_ABORTED,
 };
 
 enum { ALL_COUNT = sizeof all / sizeof all[0] };
@@ -80,7 +83,7 @@ static void numbers_that_are_no_status_have_no_name(void **state) {
     assert_string_equal(coax_status_name((enum coax_status)INT32_MIN), "unknown status");
     assert_string_equal(coax_status_name((enum coax_status)INT32_MAX), "unknown status");
     assert_string_equal(coax_status_text((enum coax_status) - 25), "Unknown status");
-    assert_string_equal(coax_status_text((enum coax_status) - 110), "Unknown status");
+    assert_string_equal(coax_status_text((enum coax_status) - 113), "Unknown status");
 }
 
 /* The texts go into error messages after which a program adds its own stop or newline. */
@@ -100,6 +103,9 @@ static void the_numbers_are_the_abi(void **state) {
     assert_int_equal(COAX_E_FATAL, -100);
     assert_int_equal(COAX_E_DROPPED, -108);
     assert_int_equal(COAX_E_LOST, -109);
+    assert_int_equal(COAX_E_UPGRADE, -110);
+    assert_int_equal(COAX_E_RELEASED, -111);
+    assert_int_equal(COAX_E_ABORTED, -112);
 }
 
 static void names_alerts(void **state) {

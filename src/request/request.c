@@ -291,7 +291,7 @@ static void request_failed(struct delivery *delivery, const coax_error *error) {
 /* What a request that ran out of time was waiting for. */
 static const char *waited_for(const struct coax_request *request) {
     static const char *const stages[] = {
-        [DELIVERY_QUEUED] = "it waited behind other messages to the same peer",
+        [DELIVERY_QUEUED] = "it waited behind other messages to the same peer (NSTART, or a peer that does not read)",
         [DELIVERY_CONNECTING] = "the connection or its security handshake was not finished",
         [DELIVERY_UNCONFIRMED] = "it was not acknowledged: nobody may be listening there",
         [DELIVERY_ACKNOWLEDGED] = "it was acknowledged, but no response came",

@@ -80,9 +80,7 @@ static void free_connection(struct connection *connection) {
 /* Lists it as idle if it is. */
 static void touch(struct connection *connection) {
     list_remove(&connection->idle);
-    bool is_idle = connection->phase == CONNECTION_OPEN && connection->csm_received
-                   && connection->remote.references == 0 && connection_is_unused(connection);
-    if (is_idle) {
+    if (connection_is_idle(connection)) {
         list_append(&connection->layer->idle, &connection->idle);
     }
 }

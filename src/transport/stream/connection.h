@@ -70,6 +70,12 @@ static inline bool connection_is_unused(const struct connection *connection) {
            && list_is_empty(&connection->queue);
 }
 
+/* Open, without anything under way, and referenced by nobody: who keeps a remote keeps its connection. */
+static inline bool connection_is_idle(const struct connection *connection) {
+    return connection->phase == CONNECTION_OPEN && connection->csm_received
+           && connection->remote.references == connection->calls && connection_is_unused(connection);
+}
+
 /* --- the layer (stream.c) --- */
 
 /* Drops the longest idle connection where there are too many; false if all are busy. */

@@ -36,7 +36,7 @@ static coax_instant ping_deadline(const struct connection *connection) {
 }
 
 static bool can_idle(const struct connection *connection) {
-    return connection->is_ours && list_contains_node(&connection->idle);
+    return connection->is_ours && connection_is_idle(connection);
 }
 
 static coax_instant idle_deadline(const struct connection *connection) {

@@ -53,15 +53,7 @@ void coax_stream_layer_free(struct stream_layer *layer) {
     coax_origins_free(layer);
 }
 
-bool coax_stream_make_room(struct stream_layer *layer) {
-    struct list_node *node = list_first(&layer->idle);
-    if (layer->connection_count < layer->settings.max_connections) {
-        return true;
-    }
-    if (node == NULL) {
-        return false;
-    }
-    struct connection *connection = COAX_CONTAINER(node, struct connection, idle);
+static void drop_idle(struct connection *connection) {
     coax_error error;
     coax_fail(&error, COAX_E_DROPPED, "The connection was dropped: it was idle, and its place was needed");
     struct coax_message release = {.code = COAX_RELEASE};
@@ -70,8 +62,21 @@ bool coax_stream_make_room(struct stream_layer *layer) {
     coax_filter_chain_close(&connection->chain, FAREWELL_NORMAL);
     coax_connection_end(connection, &error);
     coax_connection_settle(connection);
+    coax_connection_break(connection, &error); /* its place is needed now, whatever the system did not take */
     coax_connection_leave(connection);
-    return true;
+}
+
+bool coax_stream_make_room(struct stream_layer *layer) {
+    struct list_node *node;
+    while (layer->connection_count >= layer->settings.max_connections && (node = list_first(&layer->idle)) != NULL) {
+        struct connection *connection = COAX_CONTAINER(node, struct connection, idle);
+        if (connection_is_idle(connection)) {
+            drop_idle(connection);
+        } else {
+            list_remove(node); /* somebody keeps it by now; it comes back when given back */
+        }
+    }
+    return layer->connection_count < layer->settings.max_connections;
 }
 
 static enum coax_status copy_target(struct connection *connection, const struct stream_target *target,

@@ -75,6 +75,19 @@ static void the_longest_idle_makes_room(void **state) {
     assert_int_equal(fixture->layer.connection_count, fixture_settings.max_connections);
 }
 
+static void one_that_is_kept_is_not_dropped_for_room(void **state) {
+    struct stream_fixture *fixture = *state;
+    struct connection *kept = fixture_accept(fixture);
+    struct fixture_link *link = fixture_link_of(kept);
+    coax_remote_ref(&kept->remote);
+    for (uint32_t i = 0; i < fixture_settings.max_connections; i++) {
+        (void)fixture_accept(fixture);
+    }
+    assert_int_equal(fixture->lost_count, 1);
+    assert_false(link->is_closed);
+    coax_remote_unref(&kept->remote);
+}
+
 static void busy_ones_stay_and_a_new_one_is_refused(void **state) {
     struct stream_fixture *fixture = *state;
     for (uint32_t i = 0; i < fixture_settings.max_connections; i++) {
@@ -161,6 +174,7 @@ int main(void) {
         TEST(a_failed_opening_fails_once_and_may_be_tried_again),
         TEST(an_opening_that_cannot_begin_leaves_nothing),
         TEST(the_longest_idle_makes_room),
+        TEST(one_that_is_kept_is_not_dropped_for_room),
         TEST(busy_ones_stay_and_a_new_one_is_refused),
         TEST(the_oldest_opening_makes_room),
         TEST(too_much_memory_ends_who_asks_for_more),

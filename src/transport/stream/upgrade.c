@@ -501,8 +501,7 @@ enum coax_status coax_upgrade_check_response(const struct http_head *head, const
     collect(head, &handshake);
     const char *wrong = head->major == 1 && head->minor >= 1 ? wrong_with(&handshake, key) : "it is not HTTP/1.1";
     if (wrong != NULL) {
-        return coax_fail(error, COAX_E_UPGRADE, "The server's answer to the WebSocket handshake is wrong: %s.",
-                         wrong);
+        return coax_fail(error, COAX_E_UPGRADE, "The server's answer to the WebSocket handshake is wrong: %s.", wrong);
     }
     return COAX_OK;
 }

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -179,6 +180,29 @@ static void a_release_waits_for_the_peer(void **state) {
     close(listener);
 }
 
+/* What was said last is on its way to somebody who has not closed yet: that is waited for, too, but is no failure. */
+static void a_release_waits_for_the_last_words(void **state) {
+    (void)state;
+    static const uint8_t reserved_length[] = {0x0f, 0x01};
+    struct endpoint_pair pair;
+    struct timespec before, after;
+    assert_true(make_pair(&pair, "coap+tcp://127.0.0.1:0"));
+    int fd = raw_connect(pair.uri);
+    assert_true(raw_send(pair.server, fd, reserved_length, sizeof reserved_length));
+    for (int i = 0; i < 1000 && pair.server->lingering.count == 0; i++) {
+        (void)poll(NULL, 0, 1);
+        assert_int_equal(coax_endpoint_process(pair.server, NULL), COAX_OK);
+    }
+    (void)clock_gettime(CLOCK_MONOTONIC, &before);
+    assert_int_equal(coax_endpoint_release(pair.server, 60, NULL), COAX_OK);
+    (void)clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_true((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 >= 59);
+    close(fd);
+    assert_int_equal(coax_endpoint_release(pair.server, 20000, NULL), COAX_OK);
+    assert_int_equal(pair.server->lingering.count, 0);
+    free_pair(&pair);
+}
+
 static void note_release(coax_remote *remote, enum coax_status status, const coax_error *error, void *user) {
     struct releasing *releasing = user;
     (void)remote;
@@ -217,6 +241,7 @@ int main(void) {
         cmocka_unit_test(without_connections_there_is_nothing_to_release),
         cmocka_unit_test(the_loop_cannot_be_run_inside_a_callback),
         cmocka_unit_test(a_release_waits_for_the_peer),
+        cmocka_unit_test(a_release_waits_for_the_last_words),
         cmocka_unit_test(a_connection_is_released_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,14 @@
 
 #include <cmocka.h>
 
+/* How often somebody read. */
+static unsigned received;
+
+ssize_t recv(int fd, void *out, size_t size, int flags) {
+    received++;
+    return recvfrom(fd, out, size, flags, NULL, NULL);
+}
+
 enum { LARGE = 60000 };
 static uint8_t large[LARGE];
 
@@ -134,6 +142,60 @@ static void a_peer_that_does_not_read_is_not_read(void **state) {
     assert_int_equal(fixture->asked, sent);
 }
 
+/* The same with requests that are larger than their answers are few: they fill what the system keeps for both ends, and
+   nothing more. */
+static void what_is_not_read_stays_with_the_sender(void **state) {
+    struct fixture *fixture = *state;
+    enum { PAYLOAD = 60000, HEAD = 5, ENOUGH = 64 * 1024 * 1024, PATIENCE = 50 };
+    static uint8_t ask[HEAD + PAYLOAD] = {0xe0, (PAYLOAD + 1 - 269) >> 8, (PAYLOAD + 1 - 269) & 0xff, 0x01, 0xff};
+    size_t sent = 0;
+    for (int idle = 0; idle < PATIENCE && sent < ENOUGH;) {
+        size_t at = sent % sizeof ask;
+        ssize_t count = send(fixture->fd, ask + at, sizeof ask - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+        assert_true(count > 0 || errno == EAGAIN);
+        idle = count > 0 ? 0 : idle + 1;
+        sent += count > 0 ? (size_t)count : 0;
+        assert_int_equal(coax_endpoint_process(fixture->pair.server, NULL), COAX_OK);
+    }
+    assert_true(sent < ENOUGH);
+    assert_true(layer_of(fixture)->memory < 65536U + 4U * LARGE + 4U * STREAM_INPUT_SIZE);
+    struct pollfd wait = {.fd = coax_endpoint_fd(fixture->pair.server), .events = POLLIN};
+    assert_int_equal(poll(&wait, 1, 0), 0);
+    unsigned asked = fixture->asked;
+    static uint8_t answers[4 * LARGE];
+    assert_int_equal(raw_receive(fixture->pair.server, fixture->fd, answers, sizeof answers), sizeof answers);
+    for (int i = 0; i < 1000 && fixture->asked == asked; i++) { /* with room, more is read */
+        (void)recv(fixture->fd, answers, sizeof answers, MSG_DONTWAIT);
+        assert_int_equal(coax_endpoint_process(fixture->pair.server, NULL), COAX_OK);
+    }
+    assert_true(fixture->asked > asked);
+}
+
+/* It has said all, and reads slowly: its end is not told again and again. */
+static void an_end_before_the_answers_is_waited_with(void **state) {
+    struct fixture *fixture = *state;
+    enum { ASKED = 200, FRAME = LARGE + 5 };
+    static const uint8_t ask[] = {0x00, 0x01};
+    static uint8_t answers[FRAME];
+    for (int i = 0; i < ASKED; i++) {
+        assert_true(raw_send(fixture->pair.server, fixture->fd, ask, sizeof ask));
+    }
+    assert_int_equal(shutdown(fixture->fd, SHUT_WR), 0);
+    struct pollfd wait = {.fd = coax_endpoint_fd(fixture->pair.server), .events = POLLIN};
+    bool is_quiet = false;
+    for (int i = 0; i < 100; i++) {
+        is_quiet = poll(&wait, 1, 5) == 0;
+        assert_int_equal(coax_endpoint_process(fixture->pair.server, NULL), COAX_OK);
+    }
+    assert_true(is_quiet);
+    unsigned count = 0;
+    while (raw_receive(fixture->pair.server, fixture->fd, answers, FRAME) == FRAME) {
+        count++;
+    }
+    assert_true(count > 20); /* what was asked before the end was seen */
+    assert_true(turn_until_connections(fixture, 0));
+}
+
 /* While one sends as fast as it can, another one is answered. */
 static void a_flood_does_not_keep_others_waiting(void **state) {
     struct fixture *fixture = *state;
@@ -145,7 +207,9 @@ static void a_flood_does_not_keep_others_waiting(void **state) {
     assert_int_equal(send(other, raw_get_hello, sizeof raw_get_hello, MSG_NOSIGNAL), sizeof raw_get_hello);
     bool is_answered = false;
     for (int i = 0; i < 4 && !is_answered; i++) {
+        received = 0;
         assert_int_equal(coax_endpoint_process(fixture->pair.server, NULL), COAX_OK);
+        assert_true(received <= 2 * 4); /* pieces, of two connections */
         is_answered = recv(other, answer, sizeof answer, MSG_DONTWAIT) == sizeof answer;
     }
     assert_true(is_answered);
@@ -318,6 +382,8 @@ int main(void) {
         TEST(a_peer_that_ends_its_half_is_answered),
         TEST(a_reset_is_not_a_reason_to_turn_for_ever),
         TEST(a_peer_that_does_not_read_is_not_read),
+        TEST(what_is_not_read_stays_with_the_sender),
+        TEST(an_end_before_the_answers_is_waited_with),
         TEST(a_flood_does_not_keep_others_waiting),
         TEST(the_last_word_arrives_although_input_is_unread),
         TEST(lingering_has_an_end),

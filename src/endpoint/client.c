@@ -72,7 +72,7 @@ static enum coax_status check_method(uint8_t code, coax_error *error) {
 
 static enum coax_status new_request(coax_request **request, coax_endpoint *endpoint, uint8_t code, const char *uri,
                                     coax_error *error) {
-    struct errand *errand;
+    struct errand *errand = NULL;
     enum coax_status status = new_errand(&errand, endpoint, code, uri, error);
     if (status != COAX_OK) {
         return status;
@@ -94,7 +94,7 @@ enum coax_status coax_request_new(coax_request **request, coax_endpoint *endpoin
 
 enum coax_status coax_request_new_to(coax_request **request, coax_endpoint *endpoint, coax_remote *remote, uint8_t code,
                                      const char *path, coax_error *error) {
-    struct errand *errand;
+    struct errand *errand = NULL;
     enum coax_status status = check_method(code, error);
     if (status == COAX_OK) {
         status = new_errand(&errand, endpoint, code, path, error);

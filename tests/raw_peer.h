@@ -6,6 +6,7 @@
 #include <coax/coax.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static inline uint16_t raw_port_of(const char *uri) {
     return (uint16_t)strtoul(strrchr(uri, ':') + 1, NULL, 10);
 }
 
-/* A connection to 127.0.0.1 and the port of `uri`, non-blocking from then on; -1 if it failed. */
+/* A connection to 127.0.0.1 and the port of `uri`, whose bytes leave at once; -1 if it failed. */
 static inline int raw_connect(const char *uri) {
     struct sockaddr_in address = raw_address("127.0.0.1", raw_port_of(uri));
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -34,6 +35,8 @@ static inline int raw_connect(const char *uri) {
         close(fd);
         fd = -1;
     }
+    const int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return fd;
 }
 

@@ -25,10 +25,27 @@ static void end_without_memory(struct filter_chain *chain) {
     end(chain, &error);
 }
 
+/* Tells that it is over if something that was to be sent is lost. Never while another filter is at work. */
+static void end_if_broken(struct filter_chain *chain) {
+    if (chain->is_broken) {
+        end_without_memory(chain);
+    }
+}
+
+/* What is closing or over reads nothing. */
+static bool can_read(const struct filter_chain *chain) {
+    return !chain->is_paused && !chain->is_closing && !chain->is_over && !chain->is_broken;
+}
+
 /* --- towards the peer --- */
 
+/* Behind a gap nothing more may go out. The output has no bound here: what goes into it is bounded by who sends, and by
+   input that is not read meanwhile. */
 static bool put_out(struct filter_chain *chain, const uint8_t *data, size_t size) {
-    return coax_byte_queue_append(&chain->out, data, size);
+    if (!chain->is_broken) {
+        chain->is_broken = !coax_byte_queue_append(&chain->out, data, size);
+    }
+    return !chain->is_broken;
 }
 
 /* Through TLS, if there is any. All of it, or the chain cannot go on. */
@@ -37,10 +54,12 @@ static bool put(struct filter_chain *chain, const uint8_t *data, size_t size) {
     if (chain->tls == NULL) {
         return put_out(chain, data, size);
     }
-    return coax_tls_session_send(chain->tls, data, size, &taken) == COAX_OK && taken == size;
+    if (coax_tls_session_send(chain->tls, data, size, &taken) != COAX_OK || taken < size) {
+        chain->is_broken = true;
+    }
+    return !chain->is_broken;
 }
 
-/* The output has no bound here: what goes into it is bounded by who sends, and by input that is not read meanwhile. */
 static size_t tls_transmit(void *user, const uint8_t *data, size_t size) {
     return put_out(user, data, size) ? size : 0;
 }
@@ -67,11 +86,10 @@ static void carry(struct filter_chain *chain, const char *hostinfo) {
     size_t size;
     if (!is_websocket(chain)) {
         open_reader(chain);
-    } else if (!chain->is_server) {
-        if (coax_upgrade_write_request(hostinfo, chain->opening->key, request, sizeof request, &size) != COAX_OK
-            || !put(chain, (const uint8_t *)request, size)) {
-            end_without_memory(chain);
-        }
+    } else if (!chain->is_server
+               && coax_upgrade_write_request(hostinfo, chain->opening->key, request, sizeof request, &size)
+                      == COAX_OK) { /* it was tried when the chain was started */
+        (void)put(chain, (const uint8_t *)request, size);
     }
 }
 
@@ -102,9 +120,10 @@ static size_t read_head(struct filter_chain *chain, const uint8_t *data, size_t 
 
 /* --- messages from the peer --- */
 
+/* False to stop: the owner pauses, or has said goodbye. */
 static bool tell_message(struct filter_chain *chain, const struct coax_message *message) {
     chain->is_paused = !chain->setup->message(chain->user, message);
-    return !chain->is_paused;
+    return can_read(chain);
 }
 
 static enum coax_status visit_frame(void *user, const struct coax_message *message) {
@@ -116,7 +135,9 @@ static size_t read_frames(struct filter_chain *chain, const uint8_t *data, size_
     coax_error error;
     enum coax_status status = coax_frame_reader_feed(&chain->reader.frames, &chain->setup->limits, data, size, &taken,
                                                      visit_frame, chain, &error);
-    if (status != COAX_OK && status != COAX_E_STATE) {
+    if (status == COAX_E_NO_MEMORY) {
+        end_without_memory(chain);
+    } else if (status != COAX_OK && status != COAX_E_STATE) {
         chain->is_paused = true;
         chain->setup->unreadable(chain->user, &error,
                                  status == COAX_E_TOO_LARGE ? FAREWELL_TOO_LARGE : FAREWELL_PROTOCOL_ERROR);
@@ -142,7 +163,9 @@ static void websocket_ended(void *user, const struct websocket_end *how) {
     char reason[160];
     coax_error error;
     coax_text_quote(how->reason, reason, sizeof reason);
-    if (how->status == COAX_E_CLOSE_NOTIFY) {
+    if (how->status == COAX_E_NO_MEMORY) {
+        coax_fail_memory(&error);
+    } else if (how->status == COAX_E_CLOSE_NOTIFY) {
         coax_fail(&error, how->status, "The peer closed the WebSocket with code %u%s%s", (unsigned)how->code,
                   how->reason.size > 0 ? ": " : "", how->reason.size > 0 ? reason : "");
     } else {
@@ -153,11 +176,6 @@ static void websocket_ended(void *user, const struct websocket_end *how) {
         coax_tls_session_close(chain->tls);
     }
     end(chain, &error);
-}
-
-/* What is closing or over reads nothing. */
-static bool can_read(const struct filter_chain *chain) {
-    return !chain->is_paused && !chain->is_closing && !chain->is_over;
 }
 
 static size_t read_some(struct filter_chain *chain, const uint8_t *data, size_t size) {
@@ -274,33 +292,34 @@ void coax_filter_chain_receive(struct filter_chain *chain, const uint8_t *data, 
     } else {
         feed(chain, &chain->plain, read_plain, data, size);
     }
+    end_if_broken(chain);
 }
 
 void coax_filter_chain_receive_end(struct filter_chain *chain) {
     chain->input_ended = true;
     go_on(chain);
+    end_if_broken(chain);
 }
 
 void coax_filter_chain_resume(struct filter_chain *chain) {
     if (!chain->is_over && !chain->is_closing) {
         chain->is_paused = false;
         go_on(chain);
+        end_if_broken(chain);
     }
 }
 
 /* --- output --- */
 
-static enum coax_status encode(const struct filter_chain *chain, const struct coax_message *message, uint8_t *out,
-                               size_t room, size_t size) {
-    enum frame_form form = is_websocket(chain) ? FRAME_WEBSOCKET : FRAME_STREAM;
-    size_t written;
-    return coax_frame_encode(form, message, out + room, size, &written);
+static enum frame_form form_of(const struct filter_chain *chain) {
+    return is_websocket(chain) ? FRAME_WEBSOCKET : FRAME_STREAM;
 }
 
-/* The whole frame, sealed for WebSocket, written at `out`. */
+/* The whole frame, sealed for WebSocket, written at `out`. It can't fail: the message's size was asked before. */
 static enum coax_status write_frame(struct filter_chain *chain, const struct coax_message *message, uint8_t *out,
                                     size_t room, size_t size) {
-    enum coax_status status = encode(chain, message, out, room, size);
+    size_t written;
+    enum coax_status status = coax_frame_encode(form_of(chain), message, out + room, size, &written);
     if (status == COAX_OK && is_websocket(chain)) {
         coax_websocket_seal(&chain->reader.websocket, out, size);
     }
@@ -310,14 +329,7 @@ static enum coax_status write_frame(struct filter_chain *chain, const struct coa
 static enum coax_status send_in_clear(struct filter_chain *chain, const struct coax_message *message, size_t room,
                                       size_t size) {
     uint8_t *out = coax_byte_queue_extend(&chain->out, room + size);
-    if (out == NULL) {
-        return COAX_E_NO_MEMORY;
-    }
-    enum coax_status status = write_frame(chain, message, out, room, size);
-    if (status != COAX_OK) {
-        chain->out.end -= room + size;
-    }
-    return status;
+    return out == NULL ? COAX_E_NO_MEMORY : write_frame(chain, message, out, room, size);
 }
 
 static enum coax_status send_sealed(struct filter_chain *chain, const struct coax_message *message, size_t room,
@@ -341,24 +353,26 @@ static enum coax_status send_sealed(struct filter_chain *chain, const struct coa
 
 enum coax_status coax_filter_chain_send(struct filter_chain *chain, const struct coax_message *message,
                                         coax_error *error) {
-    if (!chain->is_open || chain->is_over || chain->is_closing
+    if (!chain->is_open || chain->is_over || chain->is_closing || chain->is_broken
         || (is_websocket(chain) && !coax_websocket_is_open(&chain->reader.websocket))) {
         return coax_fail(error, COAX_E_STATE, "The connection is not open");
     }
-    size_t size = coax_frame_size(is_websocket(chain) ? FRAME_WEBSOCKET : FRAME_STREAM, message);
+    size_t size = coax_frame_size(form_of(chain), message);
     if (size > UINT32_MAX) {
         return coax_fail(error, COAX_E_TOO_LARGE, "No frame can hold the message");
     }
     size_t room = is_websocket(chain) ? coax_websocket_header_room(&chain->reader.websocket, size) : 0;
     enum coax_status status =
         chain->tls == NULL ? send_in_clear(chain, message, room, size) : send_sealed(chain, message, room, size);
-    return status == COAX_OK ? COAX_OK
-                             : coax_fail(error, status, "The message cannot be sent: %s", coax_status_text(status));
+    if (status != COAX_OK) {
+        chain->is_broken = true;
+        return coax_fail(error, status, "The message cannot be sent: %s", coax_status_text(status));
+    }
+    return COAX_OK;
 }
 
 size_t coax_filter_chain_pending(const struct filter_chain *chain) {
-    size_t unsent = chain->tls == NULL ? 0 : coax_tls_session_pending(chain->tls);
-    return byte_queue_size(&chain->out) + unsent;
+    return byte_queue_size(&chain->out);
 }
 
 size_t coax_filter_chain_held(const struct filter_chain *chain) {
@@ -381,9 +395,6 @@ bool coax_filter_chain_is_within_message(const struct filter_chain *chain) {
 
 void coax_filter_chain_flush(struct filter_chain *chain) {
     struct byte_queue *out = &chain->out;
-    if (chain->tls != NULL) {
-        coax_tls_session_flush(chain->tls); /* what there was no memory for */
-    }
     while (byte_queue_size(out) > 0) {
         size_t taken = chain->setup->write(chain->user, out->data + out->start, byte_queue_size(out));
         if (taken == 0) {
@@ -391,9 +402,7 @@ void coax_filter_chain_flush(struct filter_chain *chain) {
         }
         coax_byte_queue_consume(out, taken);
     }
-    if (chain->is_open && !chain->is_over && !chain->is_closing && is_websocket(chain)) {
-        (void)coax_websocket_flush(&chain->reader.websocket);
-    }
+    end_if_broken(chain);
 }
 
 static enum websocket_code code_of(enum filter_farewell farewell) {
@@ -429,6 +438,8 @@ void coax_filter_chain_explain_timeout(struct filter_chain *chain, coax_instant 
         chain->timed_out = error;
         coax_tls_session_expire(chain->tls, COAX_NEVER); /* its own deadline counts from a later moment */
         chain->timed_out = NULL;
+    } else if (chain->tls != NULL) {
+        coax_tls_session_close(chain->tls);
     }
     chain->is_closing = true;
 }

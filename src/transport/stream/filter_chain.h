@@ -60,6 +60,7 @@ struct filter_chain {
     void *user;
     enum coax_scheme scheme;
     bool is_server, is_open, is_paused, is_closing, is_over;
+    bool is_broken;                 /* something that was to be sent is lost */
     bool input_ended;               /* the peer's half of the stream has */
     coax_error *timed_out;          /* where TLS explains a timeout, while it is asked to */
     struct filter_opening *opening; /* NULL without WebSocket, and once open */
@@ -98,7 +99,7 @@ void coax_filter_chain_receive(struct filter_chain *chain, const uint8_t *data, 
 /* The peer's half of the stream has ended (FIN): what was kept is still read, then the chain ends. */
 void coax_filter_chain_receive_end(struct filter_chain *chain);
 
-/* Goes on after a pause. */
+/* Goes on after a pause. As _receive and _receive_end not within a callback. */
 void coax_filter_chain_resume(struct filter_chain *chain);
 
 /* Sends a message as one frame. COAX_E_STATE before `opened` and after a close; COAX_E_TOO_LARGE if no frame can hold

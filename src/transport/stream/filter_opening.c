@@ -41,11 +41,24 @@ static enum opening_progress collect(struct filter_opening *opening, const uint8
     return OPENING_AGREED;
 }
 
+/* The last field of a name: a proxy that does not append to the client's field adds its own behind it. */
+static bool find_last(const struct http_head *head, const char *name, struct bytes *value) {
+    struct http_field field;
+    bool is_found = false;
+    for (size_t position = 0; coax_http_head_next(head, &position, &field);) {
+        if (coax_http_same(field.name, name)) {
+            *value = field.value;
+            is_found = true;
+        }
+    }
+    return is_found;
+}
+
 static void take_forwarded(struct filter_opening *opening, const struct http_head *head) {
     struct bytes value;
-    if (coax_http_head_find(head, "Forwarded", &value)) {
+    if (find_last(head, "Forwarded", &value)) {
         opening->is_forwarded = coax_forwarded_read(value, &opening->forwarded);
-    } else if (coax_http_head_find(head, "X-Forwarded-For", &value)) {
+    } else if (find_last(head, "X-Forwarded-For", &value)) {
         opening->is_forwarded = coax_forwarded_for_read(value, &opening->forwarded);
     }
 }
@@ -58,14 +71,26 @@ static void take_host(struct filter_opening *opening, const struct http_head *he
     }
 }
 
-static enum coax_status explain(const struct http_head *head, const struct upgrade_answer *answer, coax_error *error) {
-    char target[160] = "";
-    if (head != NULL) {
-        coax_text_quote(head->target, target, sizeof target);
+/* What was refused, for a person who looks for the reason on the server. */
+static enum opening_progress refuse(const struct http_head *head, const struct upgrade_answer *answer,
+                                    coax_error *error) {
+    char text[160] = "";
+    const char *before = "";
+    struct bytes asked = {NULL, 0};
+    if (answer->status == UPGRADE_FORBIDDEN) {
+        before = " The page is from ";
+        (void)coax_http_head_find(head, "Origin", &asked);
+    } else if (head != NULL) {
+        before = " It asked for ";
+        asked = head->target;
     }
-    return coax_fail(error, COAX_E_UPGRADE,
-                     "The request to upgrade to CoAP over WebSockets was refused with HTTP status %d%s%s",
-                     (int)answer->status, head != NULL ? "; it asked for " : "", target);
+    if (head != NULL) {
+        coax_text_quote(asked, text, sizeof text);
+    }
+    (void)coax_fail(error, COAX_E_UPGRADE,
+                    "A client that wanted CoAP over WebSockets was refused with HTTP status %d: %s%s%s",
+                    (int)answer->status, answer->text, before, text);
+    return OPENING_REFUSED;
 }
 
 enum opening_progress coax_filter_opening_serve(struct filter_opening *opening, const struct filter_setup *setup,
@@ -79,14 +104,12 @@ enum opening_progress coax_filter_opening_serve(struct filter_opening *opening, 
     }
     if (read != HTTP_HEAD_DONE) {
         coax_upgrade_answer_unread(read, answer);
-        (void)explain(NULL, answer, error);
-        return OPENING_REFUSED;
+        return refuse(NULL, answer, error);
     }
     coax_http_head_read(&opening->parser, opening->head.data + opening->head.start, &head);
     coax_upgrade_answer(&head, &setup->origins, answer);
     if (answer->status != UPGRADE_AGREED) {
-        (void)explain(&head, answer, error);
-        return OPENING_REFUSED;
+        return refuse(&head, answer, error);
     }
     take_host(opening, &head);
     if (setup->trust_forwarded) {

@@ -9,34 +9,18 @@ static bool is_blank(uint8_t byte) {
     return byte == ' ' || byte == '\t';
 }
 
-static struct bytes trim(struct bytes text) {
-    while (text.size > 0 && is_blank(text.data[0])) {
-        text = bytes_of(text.data + 1, text.size - 1);
-    }
-    while (text.size > 0 && is_blank(text.data[text.size - 1])) {
-        text.size--;
-    }
-    return text;
+static bool is_separator(uint8_t byte) {
+    return byte == ',' || byte == ';';
 }
 
-/* Up to the next `separator` outside of quotes; *rest is what follows it. */
-static struct bytes split(struct bytes *rest, uint8_t separator) {
-    bool is_quoted = false;
-    size_t size = 0;
-    const uint8_t *start = rest->data;
-    for (; size < rest->size && (is_quoted || start[size] != separator); size++) {
-        is_quoted ^= start[size] == '"';
-        size += is_quoted && start[size] == '\\' && size + 1 < rest->size;
-    }
-    size_t used = size < rest->size ? size + 1 : size;
-    *rest = bytes_of(start + used, rest->size - used);
-    return trim(bytes_of(start, size));
+static void advance(struct bytes *rest, size_t size) {
+    *rest = bytes_of(rest->data + size, rest->size - size);
 }
 
-/* The value of a quoted string or token; addresses need no escapes, so one with a backslash is none. */
-static struct bytes unquote(struct bytes value) {
-    bool is_quoted = value.size >= 2 && value.data[0] == '"' && value.data[value.size - 1] == '"';
-    return is_quoted ? bytes_of(value.data + 1, value.size - 2) : value;
+static void skip_blanks(struct bytes *rest) {
+    while (rest->size > 0 && is_blank(rest->data[0])) {
+        advance(rest, 1);
+    }
 }
 
 static bool read_port(const char *text, uint16_t *port) {
@@ -85,27 +69,86 @@ static bool read_node(struct bytes node, struct address *address) {
     return true;
 }
 
-static struct bytes last_element(struct bytes field) {
-    struct bytes last = {NULL, 0};
-    while (field.size > 0) {
-        struct bytes element = split(&field, ',');
-        last = element.size > 0 ? element : last;
+/* What neither separates nor quotes. More than a token may hold, as proxies write addresses without the quotes too. */
+static struct bytes take_word(struct bytes *rest) {
+    struct bytes word = bytes_of(rest->data, 0);
+    while (rest->size > 0 && !is_blank(rest->data[0]) && !is_separator(rest->data[0])
+           && memchr("=\"\\", rest->data[0], 3) == NULL) {
+        advance(rest, 1);
+        word.size++;
     }
-    return last;
+    return word;
 }
 
+/* The inside of a quoted string. Addresses need no escapes, so one that has any will be none. */
+static bool take_quoted(struct bytes *rest, struct bytes *inside) {
+    size_t size = 1;
+    while (size < rest->size && rest->data[size] != '"') {
+        size += rest->data[size] == '\\' ? 2 : 1;
+    }
+    if (size >= rest->size) {
+        return false;
+    }
+    *inside = bytes_of(rest->data + 1, size - 1);
+    advance(rest, size + 1);
+    return true;
+}
+
+static bool take_value(struct bytes *rest, struct bytes *value) {
+    if (rest->size > 0 && rest->data[0] == '"') {
+        return take_quoted(rest, value);
+    }
+    *value = take_word(rest);
+    return value->size > 0;
+}
+
+/* One name and its value; *node is that of `for`, which an element has once. */
+static bool read_pair(struct bytes *rest, struct bytes *node) {
+    struct bytes value, name = take_word(rest);
+    skip_blanks(rest);
+    if (name.size == 0 || rest->size == 0 || rest->data[0] != '=') {
+        return false;
+    }
+    advance(rest, 1);
+    skip_blanks(rest);
+    bool is_for = coax_http_same(name, "for");
+    if (!take_value(rest, &value) || (is_for && node->data != NULL)) {
+        return false;
+    }
+    if (is_for) {
+        *node = value;
+    }
+    skip_blanks(rest);
+    return rest->size == 0 || is_separator(rest->data[0]);
+}
+
+/* All of it must be right: behind a quote that a client left open, what the proxy added would be taken for its words.
+ */
 bool coax_forwarded_read(struct bytes field, struct address *address) {
-    struct bytes element = last_element(field);
-    while (element.size > 0) {
-        struct bytes pair = split(&element, ';');
-        struct bytes name = split(&pair, '=');
-        if (coax_http_same(name, "for")) {
-            return read_node(unquote(trim(pair)), address);
+    static const struct bytes none = {NULL, 0};
+    struct bytes node = none;
+    bool is_new = true;
+    for (skip_blanks(&field); field.size > 0; skip_blanks(&field)) {
+        if (is_separator(field.data[0])) {
+            is_new |= field.data[0] == ',';
+            advance(&field, 1);
+            continue;
+        }
+        node = is_new ? none : node;
+        is_new = false;
+        if (!read_pair(&field, &node)) {
+            return false;
         }
     }
-    return false;
+    return read_node(node, address);
 }
 
+/* Nothing is quoted here. */
 bool coax_forwarded_for_read(struct bytes field, struct address *address) {
-    return read_node(last_element(field), address);
+    size_t position = 0;
+    struct bytes element, last = {NULL, 0};
+    while (coax_http_list_next(field, &position, &element)) {
+        last = element;
+    }
+    return read_node(last, address);
 }

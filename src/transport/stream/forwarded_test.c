@@ -41,6 +41,23 @@ static void reads_forwarded(void **state) {
         {"by=\"a,for=192.0.2.9;x\";for=192.0.2.1", "192.0.2.1"},
         {"by=\"a\\\",for=192.0.2.9\";for=192.0.2.1", "192.0.2.1"},
         {"for=\"[2001:db8::1]\"", "[2001:db8::1]"},
+        {"for=192.0.2.1:80", "192.0.2.1:80"},
+        {"for=[2001:db8::1]:80", "[2001:db8::1]:80"},
+        {"for=192.0.2.1;;proto=http", "192.0.2.1"},
+        {"for=192.0.2.9,proto=http", NULL},
+        /* What a client sent must not reach over into what the proxy added. */
+        {"for=192.0.2.9;x=\", for=192.0.2.1", NULL},
+        {"for=192.0.2.9;x=\"\\, for=192.0.2.1", NULL},
+        {"for=\", for=192.0.2.1", NULL},
+        {"for=192.0.2.9;x=\"\\\"", NULL},
+        {"for=192.0.2.9;x=a\"b\", for=192.0.2.1", NULL},
+        {"for=192.0.2.9;for=192.0.2.1", NULL},
+        {"for=192.0.2.9 for=192.0.2.1", NULL},
+        {"for=\"192.0.2.9\"for=192.0.2.1", NULL},
+        {"for==192.0.2.1", NULL},
+        {"=192.0.2.1", NULL},
+        {"for", NULL},
+        {"for=\"\"", NULL},
         {"for=unknown", NULL},
         {"for=_hidden", NULL},
         {"for=192.0.2.43, for=unknown", NULL}, /* the nearest proxy's word counts, even if it says nothing */
@@ -74,6 +91,12 @@ static void reads_x_forwarded_for(void **state) {
         {"unknown", NULL},
         {"", NULL},
         {"evil.example", NULL},
+        {"\", 192.0.2.1", "192.0.2.1"},
+        {"192.0.2.9;x=\", 192.0.2.1", "192.0.2.1"},
+        {"192.0.2.9;for=192.0.2.8", NULL},
+        {"192.0.2.1,,", "192.0.2.1"},
+        {"[192.0.2.1]", NULL},
+        {"192.0.2.1 192.0.2.2", NULL},
     };
     expect(rows, sizeof rows / sizeof *rows, coax_forwarded_for_read);
 }

@@ -368,8 +368,9 @@ static const struct line {
     {UPGRADE_BAD_VERSION, "HTTP Version Not Supported", "Connection: close\r\n"},
 };
 
-static void finish(struct upgrade_answer *answer, enum upgrade_status status, int size) {
+static void finish(struct upgrade_answer *answer, enum upgrade_status status, const char *text, int size) {
     answer->status = status;
+    answer->text = text;
     answer->size = size > 0 && (size_t)size < sizeof answer->bytes ? (size_t)size : 0;
 }
 
@@ -381,7 +382,7 @@ static void refuse(struct upgrade_answer *answer, enum upgrade_status status, co
     int size = snprintf(answer->bytes, sizeof answer->bytes,
                         "HTTP/1.1 %d %s\r\n%sContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n%s\n", (int)status,
                         line->reason, line->fields, strlen(text) + 1, text);
-    finish(answer, status, size);
+    finish(answer, status, text, size);
 }
 
 static void agree(struct upgrade_answer *answer, struct bytes key) {
@@ -391,7 +392,7 @@ static void agree(struct upgrade_answer *answer, struct bytes key) {
                         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                         "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
                         accept, protocol_name);
-    finish(answer, UPGRADE_AGREED, size);
+    finish(answer, UPGRADE_AGREED, "", size);
 }
 
 void coax_upgrade_answer(const struct http_head *head, const struct upgrade_policy *policy,

@@ -28,6 +28,7 @@ enum { UPGRADE_RESPONSE_MAXIMUM = 512 };
 
 struct upgrade_answer {
     enum upgrade_status status;
+    const char *text; /* why it is a refusal, as the response says too; "" if it is none */
     size_t size;
     char bytes[UPGRADE_RESPONSE_MAXIMUM]; /* the whole response; not terminated */
 };

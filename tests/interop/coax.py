@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import subprocess
 
 import peers
 from peers import Answer, Certificates, Psk, RawKey
@@ -79,12 +80,25 @@ class Server(peers.Process):
         arguments = [f"{scheme}://{host}:0" for scheme in schemes] + list(more)
         if securities:
             arguments += ["--credentials", secrets.write("server.json", json.dumps(entries))]
-        super().__init__(peers.COAX, "serve", *arguments, env=env)
+        super().__init__(peers.COAX, "serve", *arguments, env=env, stdin=subprocess.PIPE)
         for scheme in schemes:
             self.uris[scheme] = self.wait_for_line(rf"^({re.escape(scheme)}://\S+?)/?$")[1]
+
+    def type(self, line):
+        """A line for `--call`."""
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
 
     def port(self, scheme):
         return int(re.search(r":(\d+)$", self.uris[scheme])[1])
 
     def base(self, scheme):
         return self.uris[scheme]
+
+
+class Attached(peers.Process):
+    """`coax attach`: a client that serves over its connection to a server."""
+
+    def __init__(self, secrets, uri, security=None):
+        arguments = [] if security is None else ["--credentials", client_credentials(secrets, uri, security)]
+        super().__init__(peers.COAX, "attach", uri, *arguments)

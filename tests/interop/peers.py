@@ -102,10 +102,10 @@ def answers_ping(port, host="127.0.0.1"):
 class Process:
     """A program in the background; its output goes into a file. Ended by its own process id, and only that."""
 
-    def __init__(self, *command, env=None):
+    def __init__(self, *command, env=None, stdin=subprocess.DEVNULL):
         self.output_file = tempfile.TemporaryFile("w+b")
         self.command = [str(word) for word in command]
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.output_file,
+        self.process = subprocess.Popen(self.command, stdin=stdin, stdout=self.output_file,
                                         stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
 
     def output(self):
@@ -129,6 +129,8 @@ class Process:
 
     def stop(self):
         """Ends it; the exit status, negative for a signal."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         if self.process.poll() is None:
             self.process.terminate()
             try:

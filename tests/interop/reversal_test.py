@@ -3,6 +3,7 @@
 send requests"): `coax attach` serves to servers that others wrote, and `coax serve` asks clients that others wrote."""
 
 import json
+import re
 import unittest
 
 import aiocoap_end
@@ -50,10 +51,25 @@ class Call(Case):
     def test_aiocoap_serves(self):
         for scheme in STREAMS:
             securities = [self.secrets.server_alone] if scheme.startswith("coaps") else []
-            with self.subTest(scheme), coax.Server(self.secrets, *securities, schemes=[scheme], more=["--call"]) as server, \
-                    aiocoap_end.Attached(server.base(scheme) + "/time", self.security(scheme)):
-                server.call("/slow")
-                self.assertIn("at last", server.wait_for_line("at last")[0])
+            with self.subTest(scheme), coax.Server(self.secrets, *securities, schemes=[scheme], more=["--call"]) as server:
+                with aiocoap_end.Attached(server.base(scheme) + "/time", self.security(scheme)):
+                    server.wait_for_line(rf"client 1 is here: {re.escape(scheme)} 127")
+                    for path, code in (("/slow", "2.05"), ("/nowhere", "4.04")):
+                        server.type(f"1 get {path}")
+                        server.wait_for_line(rf"client 1, get {path}:[^0-9]*{code}")
+                    self.assertIn("at last", server.output())
+                server.wait_for_line("client 1 is gone: ")
+                server.type("1 get /slow")
+                server.wait_for_line("there is no client 1")
+
+    def test_two_clients_at_once(self):
+        with coax.Server(self.secrets, schemes=["coap+ws"], more=["--call"]) as server, \
+                aiocoap_end.Attached(server.base("coap+ws") + "/time"), aiocoap_end.Attached(server.base("coap+ws") + "/time"):
+            for number in (2, 1):
+                server.type(f"{number} put /store/a from {number}")
+                server.wait_for_line(f"client {number}, put /store/a: 2.01")
+                server.type(f"{number} get /store/a")
+                server.wait_for_line(f"from {number}")
 
 
 if __name__ == "__main__":

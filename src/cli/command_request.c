@@ -3,9 +3,9 @@
 #include "cli/complain.h"
 #include "cli/credential_files.h"
 #include "cli/interrupt.h"
+#include "cli/message_log.h"
 #include "cli/output.h"
 #include "cli/payload.h"
-#include "cli/printable.h"
 #include "cli/release.h"
 #include "cli/request_settings.h"
 #include <stdlib.h>
@@ -44,17 +44,9 @@ static int report_error(const struct call *call, const coax_error *error) {
 }
 
 static void show_message(coax_remote *remote, const coax_message *message, bool sent, void *user) {
-    const struct call *call = user;
-    char where[ANSWER_REMOTE_MAXIMUM] = "";
-    char line[8192];
-    if (remote == NULL || coax_remote_uri(remote, where, sizeof where) != COAX_OK) {
-        snprintf(where, sizeof where, "(no URI)");
-    }
-    size_t length = coax_message_describe(message, line, sizeof line);
-    fprintf(stderr, "%s%8.3f s %s %s%s  ", colour_on(stderr, sent ? COLOUR_CYAN : COLOUR_GREEN),
-            elapsed_ms(call) / 1000, sent ? "->" : "<-", where, colour_on(stderr, COLOUR_PLAIN));
-    print_printable(stderr, line, strlen(line));
-    fputs(length >= sizeof line ? " …\n" : "\n", stderr);
+    char when[32];
+    snprintf(when, sizeof when, "%8.3f s", elapsed_ms(user) / 1000);
+    message_log(when, remote, message, sent);
 }
 
 static void show_log(enum coax_log_level level, const char *text, void *user) {

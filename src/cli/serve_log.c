@@ -1,9 +1,8 @@
 #include "cli/serve_log.h"
 
 #include "cli/complain.h"
-#include "cli/printable.h"
+#include "cli/message_log.h"
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 static void write_clock(char *out, size_t capacity) {
@@ -19,18 +18,9 @@ static void write_clock(char *out, size_t capacity) {
 
 static void show_message(coax_remote *remote, const coax_message *message, bool sent, void *user) {
     char clock[32];
-    char where[512] = "";
-    char line[8192];
     (void)user;
     write_clock(clock, sizeof clock);
-    if (remote == NULL || coax_remote_uri(remote, where, sizeof where) != COAX_OK) {
-        snprintf(where, sizeof where, "(no URI)");
-    }
-    size_t length = coax_message_describe(message, line, sizeof line);
-    fprintf(stderr, "%s%s %s %s%s  ", colour_on(stderr, sent ? COLOUR_CYAN : COLOUR_GREEN), clock, sent ? "->" : "<-",
-            where, colour_on(stderr, COLOUR_PLAIN));
-    print_printable(stderr, line, strlen(line));
-    fputs(length >= sizeof line ? " …\n" : "\n", stderr);
+    message_log(clock, remote, message, sent);
 }
 
 static void show_error(enum coax_log_level level, const char *text, void *user) {

@@ -1,5 +1,6 @@
 #include "cli/serve_resources.h"
 
+#include "cli/remote_text.h"
 #include "cli/serve_measurement.h"
 #include "cli/serve_reply.h"
 #include <stdio.h>
@@ -60,24 +61,17 @@ static void echo_query(coax_exchange *exchange, const coax_message *request, voi
     (void)coax_respond(exchange, COAX_CONTENT, COAX_FORMAT_TEXT, text, size);
 }
 
-enum { URI_MAXIMUM = 512 };
-
-static const char *uri_or_reason(enum coax_status status, const char *uri) {
-    return status == COAX_OK ? uri : status == COAX_E_ANONYMOUS ? "(no URI can express it)" : "(too long)";
-}
-
 static void get_whoami(coax_exchange *exchange, const coax_message *request, void *user) {
     const coax_remote *remote = coax_exchange_remote(exchange);
-    char uri[URI_MAXIMUM];
-    char local[URI_MAXIMUM];
-    enum coax_status uri_status = coax_remote_uri(remote, uri, sizeof uri);
-    enum coax_status local_status = coax_remote_local_uri(remote, local, sizeof local);
+    char text[REMOTE_TEXT_CAPACITY];
+    char local[REMOTE_TEXT_CAPACITY];
+    enum coax_status status = coax_remote_local_uri(remote, local, sizeof local);
     const char *claim = coax_remote_claim(remote);
     (void)request;
     (void)user;
     (void)coax_respond_text(exchange, COAX_CONTENT, "scheme: %s\nremote: %s\nlocal: %s\nclaim: %s",
-                            coax_scheme_name(coax_remote_scheme(remote)), uri_or_reason(uri_status, uri),
-                            uri_or_reason(local_status, local), claim != NULL ? claim : "(none)");
+                            coax_scheme_name(coax_remote_scheme(remote)), remote_text(remote, text),
+                            status == COAX_OK ? local : "(no URI can express it)", claim != NULL ? claim : "(none)");
 }
 
 /* The texts of "/" and "/whoami". */

@@ -25,7 +25,7 @@ struct server {
 static void start_list(struct server *server, const char *const *list) {
     int out[2];
     int err[2];
-    char *words[16];
+    char *words[32];
     int count = 0;
     for (; *list != NULL; list++) {
         words[count++] = (char *)(uintptr_t)*list;

@@ -24,6 +24,7 @@ static const struct verb verbs[] = {
     {"patch", command_request, "patch URI", "change a part of a resource"},
     {"ipatch", command_request, "ipatch URI", "the same, harmless when repeated"},
     {"serve", command_serve, "serve [URI…]", "serve time, host figures, a store and files"},
+    {"attach", command_attach, "attach URI", "serve the same to a server, over a connection to it"},
     {"help", command_help, NULL, NULL},
     {"--help", command_help, NULL, NULL},
     {"-h", command_help, NULL, NULL},
@@ -50,7 +51,7 @@ static int command_version(int count, char **words) {
 }
 
 static void print_help(FILE *file) {
-    fputs("coax: CoAP as client and server, over UDP and DTLS\n\n", file);
+    fputs("coax: CoAP as client and server, over UDP, DTLS, TCP, TLS and WebSocket\n\n", file);
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (verbs[i].use != NULL) {
             fprintf(file, "  coax %-12s  %s\n", verbs[i].use, verbs[i].help);
@@ -62,6 +63,7 @@ static void print_help(FILE *file) {
           "  coax put coap://localhost/store/a --payload hello\n"
           "  coax get coap://localhost/.well-known/core --format json\n"
           "  coax serve --credentials server.json\n"
+          "  coax attach coaps+ws://example.org --credentials device.json\n"
           "\nExit codes\n"
           "  0  a 2.xx response                  4  a 4.xx response\n"
           "  1  refused, unreachable, no such    5  a 5.xx response\n"

@@ -34,7 +34,7 @@ void coax_connection_abort(struct connection *connection, const uint16_t *bad_cs
     coax_connection_end(connection, &copy);
 }
 
-/* Everything before the peer's CSM but that is a breach (section 5.3). */
+/* Anything else before the CSM is a breach (section 5.3). */
 static void refuse_before_csm(struct connection *connection, const struct coax_message *message) {
     coax_error error;
     coax_fail(&error, COAX_E_FORMAT,
@@ -156,12 +156,13 @@ void coax_connection_take_message(struct connection *connection, const struct co
     if (layer->events.trace != NULL) {
         layer->events.trace(layer->events.user, &connection->remote, message, false);
     }
+    if (message->code == COAX_EMPTY) {
+        return; /* a keep-alive, which can always be sent (section 5.4) */
+    }
     if (!connection->csm_received && message->code != COAX_CSM && message->code != COAX_ABORT) {
         refuse_before_csm(connection, message);
     } else if (coax_code_is_signaling(message->code)) {
         take_signal(connection, message);
-    } else if (message->code == COAX_EMPTY) {
-        return; /* a keep-alive (section 5.4) */
     } else if (coax_code_class(message->code) == 0) {
         take_request(connection, message);
     } else {

@@ -64,7 +64,7 @@ static void expect_abort(struct stream_fixture *fixture, struct fixture_link *li
 
 static void what_comes_before_the_csm_aborts(void **state) {
     struct stream_fixture *fixture = *state;
-    static const uint8_t codes[] = {COAX_GET, COAX_CONTENT, COAX_PING, COAX_PONG, COAX_RELEASE, COAX_EMPTY};
+    static const uint8_t codes[] = {COAX_GET, COAX_CONTENT, COAX_PING, COAX_PONG, COAX_RELEASE};
     for (size_t i = 0; i < sizeof codes; i++) {
         struct connection *connection = fixture_accept_scheme(fixture, COAX_SCHEME_COAP_TCP);
         struct fixture_link *link = fixture_link_of(connection);
@@ -85,6 +85,16 @@ static void http_on_this_port_aborts(void **state) {
     assert_int_equal(fixture_next_code(fixture, link), COAX_CSM);
     coax_connection_receive(connection, (const uint8_t *)request, sizeof request - 1);
     expect_abort(fixture, link, -1, COAX_E_FORMAT);
+}
+
+static void an_empty_message_may_come_before_the_csm(void **state) {
+    struct stream_fixture *fixture = *state;
+    struct connection *connection = fixture_accept_scheme(fixture, COAX_SCHEME_COAP_TCP);
+    fixture_feed_code(fixture, connection, COAX_EMPTY, "");
+    assert_int_equal(fixture->opened_count, 0);
+    fixture_feed_code(fixture, connection, COAX_CSM, "");
+    assert_int_equal(fixture->opened_count, 1);
+    assert_int_equal(fixture->lost_count, 0);
 }
 
 /* Each with option 1, which is critical and unknown. */
@@ -242,6 +252,7 @@ int main(void) {
         TEST(it_is_open_when_the_peers_csm_is_here_even_an_empty_one),
         TEST(a_csm_replaces_what_it_names),
         TEST(what_comes_before_the_csm_aborts),
+        TEST(an_empty_message_may_come_before_the_csm),
         TEST(http_on_this_port_aborts),
         TEST(unknown_critical_options_abort),
         TEST(unknown_elective_options_are_ignored),

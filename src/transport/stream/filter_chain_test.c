@@ -1,511 +1,421 @@
-/* The filters of all four schemes, composed: two chains with a pipe of bytes between them. PSK over TLS. */
-#include "transport/stream/filter_chain.h"
+#include "transport/stream/filter_test_pair.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "test_certificates.h"
+#include "thorough.h"
 
-#include <cmocka.h>
-
-enum { WIRE = 1 << 20, MESSAGE_MAXIMUM = 70000, NOW = 1000 };
-
-static const enum coax_scheme schemes[] = {COAX_SCHEME_COAP_TCP, COAX_SCHEME_COAPS_TCP, COAX_SCHEME_COAP_WS,
+static const enum coax_scheme schemes[] = {COAX_SCHEME_COAP_TCP, COAX_SCHEME_COAP_WS, COAX_SCHEME_COAPS_TCP,
                                            COAX_SCHEME_COAPS_WS};
-enum { SCHEME_COUNT = sizeof schemes / sizeof *schemes };
+enum { SCHEMES = sizeof schemes / sizeof schemes[0], IN_THE_CLEAR = 2 };
 
-struct side {
-    struct filter_setup setup;
-    struct filter_chain chain;
-    struct tls_context *tls;
-    uint8_t *wire; /* what it has written */
-    size_t start, end;
-    size_t room; /* of the system's, for each write */
-    unsigned opened, ended, unreadable, messages;
-    enum filter_farewell farewell;
-    coax_error error;
-    unsigned next;  /* the number that the next message must have */
-    bool pauses;    /* after each message */
-    bool closes;    /* inside the first message */
-    bool answers;   /* each message with its own */
-    char host[100]; /* asked for, noted at `opened` */
-    bool is_forwarded;
-};
+/* A WebSocket's head in front of bytes that a client sends. */
+#define UPGRADE_WITH(fields)                                                                                           \
+    "GET /.well-known/coap HTTP/1.1\r\nHost: h.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" fields        \
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: coap\r\n\r\n"
+#define UPGRADE UPGRADE_WITH("")
 
-struct pair {
-    coax_credentials *credentials;
-    struct credential *credential;
-    struct side client, server;
-};
-
-static size_t on_write(void *user, const uint8_t *data, size_t size) {
-    struct side *side = user;
-    size_t taken = size < side->room ? size : side->room;
-    assert_true(side->end + taken <= WIRE);
-    memcpy(side->wire + side->end, data, taken);
-    side->end += taken;
-    return taken;
+static bool is_websocket(enum coax_scheme scheme) {
+    return scheme == COAX_SCHEME_COAP_WS || scheme == COAX_SCHEME_COAPS_WS;
 }
 
-static void on_opened(void *user) {
-    struct side *side = user;
-    struct address address;
-    side->opened++;
-    (void)snprintf(side->host, sizeof side->host, "%s", coax_filter_chain_asked_host(&side->chain));
-    side->is_forwarded = coax_filter_chain_forwarded(&side->chain, &address);
-}
+/* --- messages --- */
 
-/* A message with a number, in its payload as text, and that long at least. */
-static enum coax_status send_number(struct side *side, unsigned number, size_t size) {
-    static uint8_t payload[MESSAGE_MAXIMUM];
-    size_t digits = (size_t)snprintf((char *)payload, sizeof payload, "%u", number);
-    const struct coax_message message = {
-        .type = COAX_NO_TYPE, .code = COAX_POST, .payload = bytes_of(payload, size > digits ? size : digits)};
-    return coax_filter_chain_send(&side->chain, &message, NULL);
-}
-
-static bool on_message(void *user, const struct coax_message *message) {
-    struct side *side = user;
-    char text[16] = "";
-    side->messages++;
-    if (message->payload.size > 0) {
-        memcpy(text, message->payload.data, message->payload.size < 15 ? message->payload.size : 15);
-        assert_int_equal(atoi(text), side->next++);
-    }
-    if (side->answers) {
-        assert_int_equal(send_number(side, side->next - 1, 0), COAX_OK);
-    }
-    if (side->closes) {
-        coax_filter_chain_close(&side->chain, FAREWELL_PROTOCOL_ERROR);
-        return false;
-    }
-    return !side->pauses;
-}
-
-static void on_unreadable(void *user, const coax_error *error, enum filter_farewell farewell) {
-    struct side *side = user;
-    side->unreadable++;
-    side->error = *error;
-    side->farewell = farewell;
-    coax_filter_chain_close(&side->chain, farewell);
-}
-
-static void on_ended(void *user, const coax_error *error) {
-    struct side *side = user;
-    side->ended++;
-    side->error = *error;
-}
-
-static void on_random(void *user, void *out, size_t size) {
-    (void)user;
-    memset(out, 0x37, size);
-}
-
-static void side_set_up(struct side *side, const coax_credentials *credentials) {
-    const struct tls_settings settings = {30000, 65536};
-    assert_int_equal(coax_tls_context_new(&side->tls, credentials, &settings, NULL), COAX_OK);
-    side->wire = malloc(WIRE);
-    assert_non_null(side->wire);
-    side->room = SIZE_MAX;
-    side->setup = (struct filter_setup){
-        .limits = {MESSAGE_MAXIMUM, TOKEN_MAXIMUM},
-        .tls = side->tls,
-        .write = on_write,
-        .opened = on_opened,
-        .message = on_message,
-        .unreadable = on_unreadable,
-        .ended = on_ended,
-        .random = on_random,
-    };
-    coax_filter_setup_init(&side->setup);
-}
-
-static int set_up(void **state) {
-    struct pair *pair = calloc(1, sizeof *pair);
-    static const char json[] = "{\"coap*://*\": {\"dtls\": {\"psk\": {\"ascii\": \"secret\"}, "
-                               "\"client-identity\": {\"ascii\": \"me\"}}}}";
-    assert_non_null(pair);
-    pair->credentials = coax_credentials_new();
-    assert_int_equal(coax_credentials_parse(pair->credentials, json, sizeof json - 1, "test", NULL, NULL), COAX_OK);
-    side_set_up(&pair->client, pair->credentials);
-    side_set_up(&pair->server, pair->credentials);
-    assert_int_equal(
-        coax_credentials_for_uri(pair->credentials, "coaps+tcp://server.example/", NULL, &pair->credential, NULL),
-        COAX_OK);
-    *state = pair;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    struct pair *pair = *state;
-    struct side *sides[] = {&pair->client, &pair->server};
-    for (size_t i = 0; i < 2; i++) {
-        coax_filter_chain_free(&sides[i]->chain);
-        coax_tls_context_free(sides[i]->tls);
-        free(sides[i]->wire);
-    }
-    coax_credential_unref(pair->credential);
-    coax_credentials_free(pair->credentials);
-    free(pair);
-    return 0;
-}
-
-/* Anew, on the same sides. */
-static void reset(struct side *side) {
-    struct side fresh = {.setup = side->setup, .tls = side->tls, .wire = side->wire, .room = SIZE_MAX};
-    coax_filter_chain_free(&side->chain);
-    *side = fresh;
-}
-
-static void start_server(struct pair *pair, enum coax_scheme scheme) {
-    reset(&pair->server);
-    assert_int_equal(
-        coax_filter_chain_start_server(&pair->server.chain, &pair->server.setup, &pair->server, scheme, NOW, NULL),
-        COAX_OK);
-}
-
-static void start_client(struct pair *pair, enum coax_scheme scheme) {
-    const struct filter_target target = {scheme, "server.example:7000", "server.example", pair->credential};
-    reset(&pair->client);
-    assert_int_equal(
-        coax_filter_chain_start_client(&pair->client.chain, &pair->client.setup, &pair->client, &target, NOW, NULL),
-        COAX_OK);
-}
-
-/* Carries what one side has written to the other, in pieces; true if there was anything. */
-static bool carry(struct side *from, struct side *to, size_t piece) {
-    coax_filter_chain_flush(&from->chain);
-    bool any = from->start < from->end;
-    while (from->start < from->end) {
-        size_t size = from->end - from->start < piece ? from->end - from->start : piece;
-        uint8_t *copy = malloc(size);
-        assert_non_null(copy);
-        memcpy(copy, from->wire + from->start, size);
-        from->start += size;
-        coax_filter_chain_receive(&to->chain, copy, size);
-        free(copy);
-    }
-    from->start = from->end = 0;
-    return any;
-}
-
-static void pump(struct pair *pair, size_t piece) {
-    bool any = true;
-    while (any) {
-        any = carry(&pair->client, &pair->server, piece);
-        any = carry(&pair->server, &pair->client, piece) || any;
-    }
-}
-
-static void open_pair(struct pair *pair, enum coax_scheme scheme, size_t piece) {
-    start_server(pair, scheme);
-    start_client(pair, scheme);
-    pump(pair, piece);
-    assert_int_equal(pair->client.opened, 1);
-    assert_int_equal(pair->server.opened, 1);
-}
-
-static void expect_empty(const struct side *side) {
-    assert_int_equal(coax_filter_chain_pending(&side->chain), 0);
-    assert_int_equal(coax_filter_chain_held(&side->chain), 0);
-    assert_false(coax_filter_chain_is_within_message(&side->chain));
-}
-
-static void messages_pass_however_they_are_cut(void **state) {
-    struct pair *pair = *state;
-    static const size_t pieces[] = {1, 2, 3, 7, 100, 1000, 1 << 16};
-    for (size_t i = 0; i < SCHEME_COUNT; i++) {
-        for (size_t k = 0; k < sizeof pieces / sizeof *pieces; k++) {
-            open_pair(pair, schemes[i], pieces[k]);
-            pair->server.answers = true;
-            for (unsigned number = 0; number < 12; number++) {
-                static const size_t sizes[] = {0, 12, 13, 125, 126, 268, 269, 1000, 3000, 20000, 65536, 69000};
-                assert_int_equal(send_number(&pair->client, number, sizes[number]), COAX_OK);
-                if (number % 3 == 2) {
-                    pump(pair, pieces[k]);
-                }
-            }
-            assert_int_equal(pair->server.next, 12);
-            assert_int_equal(pair->client.next, 12);
-            expect_empty(&pair->client);
-            expect_empty(&pair->server);
+static void speaks_every_scheme_however_it_is_cut(void **state) {
+    (void)state;
+    static const size_t segments[] = {1, 2, 7, 1000, 16 * 1024, SIZE_MAX};
+    enum { MESSAGES = 13 };
+    for (size_t i = 0; i < SCHEMES * (sizeof segments / sizeof segments[0]); i++) {
+        struct chain_pair pair;
+        chain_pair_start(&pair, schemes[i % SCHEMES]);
+        pair.segment = segments[i / SCHEMES];
+        chain_run(&pair);
+        for (int side = 0; side < 2; side++) {
+            assert_int_equal(pair.sides[side].opened, 1);
+            assert_null(pair.sides[side].chain->opening);
+            chain_assert_holds_nothing(&pair.sides[side]);
+            chain_send_all(&pair.sides[side], MESSAGES);
         }
-    }
-}
-
-static void a_system_that_takes_a_byte_at_a_time_gets_all(void **state) {
-    struct pair *pair = *state;
-    for (size_t i = 0; i < SCHEME_COUNT; i++) {
-        open_pair(pair, schemes[i], 1000);
-        pair->client.room = 1;
-        for (unsigned number = 0; number < 5; number++) {
-            assert_int_equal(send_number(&pair->client, number, 500), COAX_OK);
+        chain_run(&pair);
+        for (int side = 0; side < 2; side++) {
+            assert_int_equal(pair.sides[side].messages, MESSAGES);
+            assert_int_equal(pair.sides[side].sum, chain_sum(MESSAGES));
+            assert_int_equal(pair.sides[side].ended + pair.sides[side].unreadable, 0);
+            chain_assert_holds_nothing(&pair.sides[side]);
         }
-        pump(pair, 1000);
-        assert_int_equal(pair->server.next, 5);
-        expect_empty(&pair->client);
+        chain_pair_free(&pair);
     }
 }
 
-/* Thousands of messages in one piece, and an owner that stops after each. */
-static void a_pause_holds_after_each_message(void **state) {
-    struct pair *pair = *state;
-    for (size_t i = 0; i < SCHEME_COUNT; i++) {
-        enum { MANY = 3000 };
-        open_pair(pair, schemes[i], WIRE);
-        for (unsigned number = 0; number < MANY; number++) {
-            assert_int_equal(send_number(&pair->client, number, 0), COAX_OK);
+/* What a client sends from its first byte on, to be played to other servers. */
+static size_t record(enum coax_scheme scheme, unsigned count, uint8_t **stream) {
+    struct chain_pair pair;
+    chain_pair_open(&pair, scheme);
+    struct chain_side *client = &pair.sides[CHAIN_CLIENT];
+    chain_send_all(client, count);
+    coax_filter_chain_flush(client->chain);
+    *stream = client->pipe;
+    size_t size = client->pipe_end;
+    client->pipe = NULL;
+    chain_pair_free(&pair);
+    return size;
+}
+
+static void reads_the_same_cut_in_two_anywhere(void **state) {
+    (void)state;
+    for (size_t i = 0; i < IN_THE_CLEAR; i++) {
+        uint8_t *stream;
+        size_t size = record(schemes[i], 10, &stream);
+        for (size_t cut = 0; cut <= size; cut += thorough_step(1, 29)) {
+            struct chain_pair pair;
+            struct chain_side *server = chain_pair_serve(&pair, schemes[i]);
+            chain_feed(server, stream, cut);
+            chain_feed(server, stream + cut, size - cut);
+            assert_int_equal(server->messages, 10);
+            assert_int_equal(server->sum, chain_sum(10));
+            coax_filter_chain_flush(server->chain);
+            chain_assert_holds_nothing(server);
+            chain_pair_free(&pair);
         }
-        pair->server.pauses = true;
-        pump(pair, WIRE);
-        assert_int_equal(pair->server.messages, 1);
-        assert_true(coax_filter_chain_held(&pair->server.chain) > 0);
-        for (unsigned number = 2; number <= MANY; number++) {
-            coax_filter_chain_resume(&pair->server.chain);
-            assert_int_equal(pair->server.messages, number);
+        free(stream);
+    }
+}
+
+static void knows_whether_it_is_within_a_message(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SCHEMES; i++) {
+        struct chain_pair pair;
+        chain_pair_start(&pair, schemes[i]);
+        assert_false(coax_filter_chain_is_within_message(pair.sides[CHAIN_SERVER].chain) && is_websocket(schemes[i]));
+        chain_run(&pair);
+        struct chain_side *server = &pair.sides[CHAIN_SERVER];
+        assert_int_equal(chain_send(&pair.sides[CHAIN_CLIENT], 12), COAX_OK); /* 70,000 bytes: five records */
+        pair.segment = 40000;
+        (void)chain_move(&pair, CHAIN_CLIENT);
+        assert_int_equal(server->messages, 0);
+        assert_true(coax_filter_chain_is_within_message(server->chain));
+        assert_in_range(coax_filter_chain_held(server->chain), 16 * 1024, 80 * 1024);
+        chain_run(&pair);
+        assert_int_equal(server->messages, 1);
+        chain_assert_holds_nothing(server);
+        chain_pair_free(&pair);
+    }
+}
+
+/* Many small ones in one piece, and an owner that can only do one at a time. */
+static void stops_after_every_message_if_it_is_asked_to(void **state) {
+    (void)state;
+    const unsigned count = thorough_step(5000, 500);
+    for (size_t i = 0; i < SCHEMES; i++) {
+        struct chain_pair pair;
+        chain_pair_open(&pair, schemes[i]);
+        struct chain_side *client = &pair.sides[CHAIN_CLIENT], *server = &pair.sides[CHAIN_SERVER];
+        server->pauses = true;
+        server->on_message = CHAIN_SEND;
+        for (unsigned n = 0; n < count; n++) {
+            assert_int_equal(chain_send(client, 13 * n), COAX_OK); /* without a payload */
         }
-        coax_filter_chain_resume(&pair->server.chain);
-        assert_int_equal(pair->server.messages, MANY);
-        expect_empty(&pair->server);
-    }
-}
-
-static void what_was_kept_is_read_before_the_end(void **state) {
-    struct pair *pair = *state;
-    for (size_t i = 0; i < SCHEME_COUNT; i++) {
-        open_pair(pair, schemes[i], WIRE);
-        for (unsigned number = 0; number < 3; number++) {
-            assert_int_equal(send_number(&pair->client, number, 0), COAX_OK);
+        (void)chain_move(&pair, CHAIN_CLIENT);
+        (void)chain_move(&pair, CHAIN_CLIENT); /* nothing comes by itself */
+        assert_int_equal(server->messages, 1);
+        assert_true(coax_filter_chain_held(server->chain) > count);
+        for (unsigned n = 2; n <= count; n++) {
+            coax_filter_chain_resume(server->chain);
+            assert_int_equal(server->messages, n);
         }
-        pair->server.pauses = true;
-        pump(pair, WIRE);
-        coax_filter_chain_receive_end(&pair->server.chain);
-        assert_int_equal(pair->server.ended, 0);
-        pair->server.pauses = false;
-        coax_filter_chain_resume(&pair->server.chain);
-        assert_int_equal(pair->server.messages, 3);
-        assert_int_equal(pair->server.ended, 1);
-        assert_int_equal(pair->server.error.status, COAX_E_LOST);
+        coax_filter_chain_resume(server->chain);
+        chain_run(&pair);
+        assert_int_equal(client->messages, count);
+        assert_int_equal(server->ended, 0);
+        chain_assert_holds_nothing(server);
+        chain_pair_free(&pair);
     }
 }
 
-/* Byte by byte: wherever the stream stops before it is open, it ends as lost, once. */
-static void the_end_of_the_stream_at_every_byte_of_the_opening(void **state) {
-    struct pair *pair = *state;
-    for (size_t i = 0; i < SCHEME_COUNT; i++) {
-        for (size_t stop = 0; stop < 400; stop += i % 2 == 0 ? 1 : 37) {
-            start_server(pair, schemes[i]);
-            start_client(pair, schemes[i]);
-            coax_filter_chain_flush(&pair->client.chain);
-            if (pair->client.end <= stop) {
-                break;
-            }
-            coax_filter_chain_receive(&pair->server.chain, pair->client.wire, stop);
-            coax_filter_chain_receive_end(&pair->server.chain);
-            assert_int_equal(pair->server.ended, 1);
-            assert_int_equal(pair->server.error.status, COAX_E_LOST);
-            coax_filter_chain_receive_end(&pair->client.chain);
-            assert_int_equal(pair->client.ended, 1);
-            assert_int_equal(pair->client.error.status, COAX_E_LOST);
+/* What a pause has left is read before the end of the stream is told. */
+static void the_end_waits_for_a_pause(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SCHEMES; i++) {
+        struct chain_pair pair;
+        chain_pair_open(&pair, schemes[i]);
+        struct chain_side *server = &pair.sides[CHAIN_SERVER];
+        server->pauses = true;
+        chain_send_all(&pair.sides[CHAIN_CLIENT], 10);
+        coax_filter_chain_flush(pair.sides[CHAIN_CLIENT].chain);
+        (void)chain_move(&pair, CHAIN_CLIENT);
+        coax_filter_chain_receive_end(server->chain);
+        for (unsigned n = 1; n <= 10; n++) {
+            assert_int_equal(server->messages, n);
+            assert_int_equal(server->ended, 0);
+            coax_filter_chain_resume(server->chain);
         }
+        assert_int_equal(server->sum, chain_sum(10));
+        chain_assert_end(server, COAX_E_LOST, "ended");
+        coax_filter_chain_resume(server->chain); /* it is over: nothing happens */
+        chain_pair_free(&pair);
     }
 }
 
-static void an_orderly_close_is_told_as_one(void **state) {
-    struct pair *pair = *state;
-    for (size_t i = 0; i < SCHEME_COUNT; i++) {
-        open_pair(pair, schemes[i], WIRE);
-        coax_filter_chain_close(&pair->client.chain, FAREWELL_NORMAL);
-        assert_int_equal(send_number(&pair->client, 0, 0), COAX_E_STATE);
-        pump(pair, WIRE);
-        coax_filter_chain_receive_end(&pair->server.chain);
-        assert_int_equal(pair->server.ended, 1);
-        assert_int_equal(pair->server.error.status,
-                         schemes[i] == COAX_SCHEME_COAP_TCP ? COAX_E_LOST : COAX_E_CLOSE_NOTIFY);
-        assert_int_equal(pair->client.ended, 0);
+static void sends_within_callbacks(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SCHEMES; i++) {
+        struct chain_pair pair;
+        chain_pair_init(&pair, schemes[i]);
+        struct chain_side *client = &pair.sides[CHAIN_CLIENT], *server = &pair.sides[CHAIN_SERVER];
+        chain_set_psk(client, "secretPSK");
+        chain_set_psk(server, "secretPSK");
+        client->on_opened = server->on_opened = server->on_message = CHAIN_SEND;
+        assert_int_equal(chain_listen(&pair, NULL), COAX_OK);
+        assert_int_equal(chain_connect(&pair, "h", NULL), COAX_OK);
+        chain_run(&pair);
+        assert_int_equal(server->messages, 1);
+        assert_int_equal(client->messages, 2);
+        assert_string_equal(client->log, "0.02 4 0\n0.02 4 0\n");
+        chain_pair_free(&pair);
     }
 }
 
-static void it_may_be_closed_inside_a_message(void **state) {
-    struct pair *pair = *state;
-    for (size_t i = 0; i < SCHEME_COUNT; i++) {
-        open_pair(pair, schemes[i], WIRE);
-        pair->server.closes = true;
-        for (unsigned number = 0; number < 3; number++) {
-            assert_int_equal(send_number(&pair->client, number, 0), COAX_OK);
-        }
-        pump(pair, WIRE);
-        assert_int_equal(pair->server.messages, 1);
-        assert_int_equal(pair->server.ended, 0);
-        coax_filter_chain_receive_end(&pair->server.chain);
-        assert_int_equal(pair->server.ended, 0);
-    }
-}
-
-static void garbage_instead_of_an_opening(void **state) {
-    struct pair *pair = *state;
-    static const char garbage[] = "\x02\x03\x04 this is neither TLS nor HTTP\r\n\r\n, nor will it be\r\n\r\n";
-    static const enum coax_status expected[] = {COAX_OK, COAX_E_HANDSHAKE, COAX_E_UPGRADE, COAX_E_HANDSHAKE};
-    for (size_t i = 1; i < SCHEME_COUNT; i++) {
-        start_server(pair, schemes[i]);
-        start_client(pair, schemes[i]);
-        struct side *sides[] = {&pair->client, &pair->server};
-        for (size_t k = 0; k < 2; k++) {
-            coax_filter_chain_receive(&sides[k]->chain, (const uint8_t *)garbage, sizeof garbage - 1);
-            coax_filter_chain_receive(&sides[k]->chain, (const uint8_t *)garbage, sizeof garbage - 1);
-            assert_int_equal(sides[k]->ended, 1);
-            assert_int_equal(sides[k]->error.status, expected[i]);
-            assert_int_equal(sides[k]->opened, 0);
-        }
-    }
-}
-
-static void an_upgrade_names_the_host_and_the_forwarder_if_trusted(void **state) {
-    struct pair *pair = *state;
-    static const char head[] = "GET /.well-known/coap HTTP/1.1\r\nHost: A.example:81\r\nUpgrade: websocket\r\n"
-                               "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: coap\r\n"
-                               "Forwarded: for=192.0.2.9\r\n\r\n";
-    for (int trusted = 0; trusted < 2; trusted++) {
-        pair->server.setup.trust_forwarded = trusted == 1;
-        start_server(pair, COAX_SCHEME_COAP_WS);
-        coax_filter_chain_receive(&pair->server.chain, (const uint8_t *)head, sizeof head - 1);
-        assert_int_equal(pair->server.opened, 1);
-        assert_string_equal(pair->server.host, "A.example:81");
-        assert_int_equal(pair->server.is_forwarded, trusted);
-    }
-    open_pair(pair, COAX_SCHEME_COAPS_TCP, WIRE);
-    assert_string_equal(pair->server.host, "server.example"); /* by TLS's server name */
-}
-
-/* What comes in one piece with the head belongs to the first frame. */
-static void bytes_behind_the_head_are_frames(void **state) {
-    struct pair *pair = *state;
-    uint8_t both[4096];
-    open_pair(pair, COAX_SCHEME_COAP_WS, WIRE);
-    start_client(pair, COAX_SCHEME_COAP_WS);
-    start_server(pair, COAX_SCHEME_COAP_WS);
-    coax_filter_chain_flush(&pair->client.chain);
-    size_t size = pair->client.end;
-    memcpy(both, pair->client.wire, size);
-    static const uint8_t frame[] = {0x82, 0x82, 0, 0, 0, 0, 0x00, 0xe1}; /* masked with zeros: a CSM */
-    memcpy(both + size, frame, sizeof frame);
-    coax_filter_chain_receive(&pair->server.chain, both, size + sizeof frame);
-    assert_int_equal(pair->server.opened, 1);
-    assert_int_equal(pair->server.messages, 1);
-}
-
-struct violation {
-    uint8_t bytes[24];
-    size_t size;
-    enum coax_status status;
-    uint16_t code; /* of the close that is sent */
-    bool is_unreadable;
-};
-
-static void violations_of_websocket_are_answered_with_their_code(void **state) {
-    struct pair *pair = *state;
-    static const struct violation rows[] = {
-        {{0x81, 0x82, 0, 0, 0, 0, 'h', 'i'}, 8, COAX_E_FORMAT, 1003, false},   /* text */
-        {{0x82, 0x02, 0x00, 0xe1}, 4, COAX_E_FORMAT, 1002, false},             /* no mask */
-        {{0xc2, 0x82, 0, 0, 0, 0, 0x00, 0xe1}, 8, COAX_E_FORMAT, 1002, false}, /* compressed */
-        {{0x82, 0xff, 0, 0, 0, 0, 0, 16, 0, 1, 0, 0, 0, 0}, 14, COAX_E_TOO_LARGE, 1009, false},
-        {{0x82, 0x80, 0, 0, 0, 0}, 6, COAX_E_FORMAT, 1007, true},                   /* an empty message */
-        {{0x82, 0x81, 0, 0, 0, 0, 0x00}, 7, COAX_E_FORMAT, 1007, true},             /* of one byte */
-        {{0x82, 0x82, 0, 0, 0, 0, 0x0f, 0x01}, 8, COAX_E_FORMAT, 1007, true},       /* token length 15 */
-        {{0x82, 0x83, 0, 0, 0, 0, 0x00, 0x01, 0xff}, 9, COAX_E_FORMAT, 1007, true}, /* a lone marker */
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        open_pair(pair, COAX_SCHEME_COAP_WS, WIRE);
-        coax_filter_chain_receive(&pair->server.chain, rows[i].bytes, rows[i].size);
-        coax_filter_chain_flush(&pair->server.chain);
-        assert_int_equal(pair->server.unreadable, rows[i].is_unreadable);
-        assert_int_equal(pair->server.ended, !rows[i].is_unreadable);
-        assert_int_equal(pair->server.error.status, rows[i].status);
-        assert_true(pair->server.end >= 4);
-        assert_int_equal(pair->server.wire[0], 0x88);
-        assert_int_equal(pair->server.wire[2] << 8 | pair->server.wire[3], rows[i].code);
-    }
-}
-
-static void broken_frames_on_a_stream_are_unreadable(void **state) {
-    struct pair *pair = *state;
-    static const uint8_t reserved[] = {0x0f, 0x01}, huge[] = {0xf0, 0xff, 0xff, 0xff, 0xff};
-    open_pair(pair, COAX_SCHEME_COAP_TCP, WIRE);
-    coax_filter_chain_receive(&pair->server.chain, reserved, sizeof reserved);
-    assert_int_equal(pair->server.unreadable, 1);
-    assert_int_equal(pair->server.farewell, FAREWELL_PROTOCOL_ERROR);
-    open_pair(pair, COAX_SCHEME_COAP_TCP, WIRE);
-    coax_filter_chain_receive(&pair->server.chain, huge, sizeof huge);
-    assert_int_equal(pair->server.unreadable, 1);
-    assert_int_equal(pair->server.farewell, FAREWELL_TOO_LARGE);
-    assert_int_equal(pair->server.error.status, COAX_E_TOO_LARGE);
-}
-
-static void a_timeout_says_what_it_stood_at(void **state) {
-    struct pair *pair = *state;
-    static const struct {
-        enum coax_scheme scheme;
-        const char *client, *server;
-    } rows[] = {
-        {COAX_SCHEME_COAP_WS, "upgrade", "HTTP request"},
-        {COAX_SCHEME_COAPS_TCP, "TLS", "TLS"},
-        {COAX_SCHEME_COAPS_WS, "TLS", "TLS"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+static void sends_only_what_can_be_sent(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SCHEMES; i++) {
+        static uint8_t token[66000];
+        const struct coax_message impossible = {.code = COAX_GET, .token = bytes_of(token, sizeof token)};
+        const struct coax_message ping = {.code = COAX_PING};
+        struct chain_pair pair;
+        chain_pair_start(&pair, schemes[i]);
+        struct chain_side *client = &pair.sides[CHAIN_CLIENT];
         coax_error error;
-        start_server(pair, rows[i].scheme);
-        start_client(pair, rows[i].scheme);
-        coax_filter_chain_explain_timeout(&pair->client.chain, NOW, &error);
-        assert_int_equal(error.status, COAX_E_HANDSHAKE_TIMEOUT);
-        assert_non_null(strstr(error.text, rows[i].client));
-        coax_filter_chain_explain_timeout(&pair->server.chain, NOW, &error);
-        assert_int_equal(error.status, COAX_E_HANDSHAKE_TIMEOUT);
-        assert_non_null(strstr(error.text, rows[i].server));
-        assert_int_equal(pair->client.ended + pair->server.ended, 0);
+        if (schemes[i] != COAX_SCHEME_COAP_TCP) { /* there is nothing to wait for on that */
+            assert_int_equal(coax_filter_chain_send(client->chain, &ping, &error), COAX_E_STATE);
+            assert_string_equal(error.text, "The connection is not open");
+        }
+        chain_run(&pair);
+        assert_int_equal(coax_filter_chain_send(client->chain, &impossible, &error), COAX_E_TOO_LARGE);
+        assert_int_equal(coax_filter_chain_pending(client->chain), 0);
+        assert_int_equal(coax_filter_chain_send(client->chain, &ping, NULL), COAX_OK);
+        coax_filter_chain_close(client->chain, FAREWELL_NORMAL);
+        assert_int_equal(coax_filter_chain_send(client->chain, &ping, NULL), COAX_E_STATE);
+        chain_run(&pair);
+        assert_string_equal(pair.sides[CHAIN_SERVER].log, "7.02 0 0\n");
+        chain_pair_free(&pair);
     }
 }
 
-static void a_host_that_no_head_can_hold_is_refused(void **state) {
-    struct pair *pair = *state;
-    const struct filter_target target = {COAX_SCHEME_COAP_WS, "a\r\nX: y", "a", NULL};
-    coax_error error;
-    reset(&pair->client);
-    assert_int_equal(
-        coax_filter_chain_start_client(&pair->client.chain, &pair->client.setup, &pair->client, &target, NOW, &error),
-        COAX_E_INVALID);
+/* A system that takes a byte, and then nothing for a while. */
+static void what_is_not_taken_waits(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SCHEMES; i++) {
+        struct chain_pair pair;
+        chain_pair_open(&pair, schemes[i]);
+        struct chain_side *client = &pair.sides[CHAIN_CLIENT];
+        client->room = 0;
+        chain_send_all(client, 11);
+        size_t waits = coax_filter_chain_pending(client->chain);
+        assert_in_range(waits, 3000, 6000);
+        assert_true(coax_filter_chain_held(client->chain) >= waits);
+        for (; waits > 0; waits--) {
+            coax_filter_chain_flush(client->chain);
+            assert_int_equal(coax_filter_chain_pending(client->chain), waits);
+            client->room = 1;
+            coax_filter_chain_flush(client->chain);
+        }
+        chain_assert_holds_nothing(client);
+        chain_run(&pair);
+        assert_int_equal(pair.sides[CHAIN_SERVER].sum, chain_sum(11));
+        chain_pair_free(&pair);
+    }
 }
 
-static void an_idle_chain_is_small(void **state) {
-    struct pair *pair = *state;
-    open_pair(pair, COAX_SCHEME_COAP_WS, WIRE);
-    assert_null(pair->server.chain.opening);
-    assert_null(pair->server.chain.out.data);
-    print_message("a chain takes %zu bytes\n", sizeof(struct filter_chain));
-    assert_true(sizeof(struct filter_chain) <= 256);
+/* --- goodbye --- */
+
+static void a_goodbye_reaches_the_peer_behind_what_was_sent(void **state) {
+    (void)state;
+    static const char *const texts[SCHEMES] = {"", "code 1000", "", "code 1000"};
+    for (size_t i = 0; i < SCHEMES * 2; i++) {
+        struct chain_pair pair;
+        chain_pair_open(&pair, schemes[i % SCHEMES]);
+        struct chain_side *from = &pair.sides[i / SCHEMES], *to = &pair.sides[1 - i / SCHEMES];
+        chain_send_all(from, 13);
+        coax_filter_chain_close(from->chain, FAREWELL_NORMAL);
+        coax_filter_chain_close(from->chain, FAREWELL_BAD_DATA); /* once is enough */
+        chain_run(&pair);
+        assert_int_equal(to->sum, chain_sum(13));
+        if (schemes[i % SCHEMES] == COAX_SCHEME_COAP_TCP) {
+            assert_int_equal(to->ended, 0);
+            coax_filter_chain_receive_end(to->chain);
+            chain_assert_end(to, COAX_E_LOST, "The peer ended the connection");
+        } else {
+            chain_assert_end(to, COAX_E_CLOSE_NOTIFY, texts[i % SCHEMES]);
+        }
+        assert_int_equal(from->ended, 0);
+        assert_int_equal(coax_filter_chain_pending(from->chain), 0);
+        coax_filter_chain_receive_end(from->chain);
+        assert_int_equal(from->ended, 0);
+        chain_pair_free(&pair);
+    }
+}
+
+/* With more in the same piece, which is ignored. */
+static void nothing_comes_after_a_goodbye_in_a_callback(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SCHEMES * 2; i++) {
+        struct chain_pair pair;
+        chain_pair_open(&pair, schemes[i / 2]);
+        struct chain_side *server = &pair.sides[CHAIN_SERVER];
+        server->on_message = CHAIN_CLOSE;
+        server->pauses = i % 2 == 1;
+        chain_send_all(&pair.sides[CHAIN_CLIENT], 10);
+        chain_run(&pair);
+        assert_int_equal(server->messages, 1);
+        chain_send_all(&pair.sides[CHAIN_CLIENT], schemes[i / 2] == COAX_SCHEME_COAP_TCP ? 10 : 0);
+        chain_run(&pair);
+        coax_filter_chain_resume(server->chain);
+        coax_filter_chain_receive_end(server->chain);
+        assert_int_equal(server->messages, 1);
+        assert_int_equal(server->ended + server->unreadable, 0);
+        assert_int_equal(coax_filter_chain_pending(server->chain), 0);
+        chain_pair_free(&pair);
+    }
+}
+
+static void a_goodbye_in_opened_is_one(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SCHEMES; i++) {
+        struct chain_pair pair;
+        chain_pair_init(&pair, schemes[i]);
+        chain_set_psk(&pair.sides[CHAIN_CLIENT], "secretPSK");
+        chain_set_psk(&pair.sides[CHAIN_SERVER], "secretPSK");
+        struct chain_side *client = &pair.sides[CHAIN_CLIENT], *server = &pair.sides[CHAIN_SERVER];
+        server->on_opened = CHAIN_CLOSE;
+        client->on_opened = CHAIN_SEND;
+        assert_int_equal(chain_listen(&pair, NULL), COAX_OK);
+        assert_int_equal(chain_connect(&pair, "h", NULL), COAX_OK);
+        chain_run(&pair);
+        assert_int_equal(server->opened, 1);
+        assert_int_equal(server->messages + server->ended, 0);
+        assert_int_equal(client->ended, schemes[i] != COAX_SCHEME_COAP_TCP);
+        chain_pair_free(&pair);
+    }
+}
+
+static void is_freed_at_any_time(void **state) {
+    (void)state;
+    struct filter_chain never = {0};
+    coax_filter_chain_free(&never);
+    assert_int_equal(coax_filter_chain_pending(&never), 0);
+    for (size_t i = 0; i < SCHEMES; i++) {
+        bool goes_on = true;
+        for (unsigned turns = 0; goes_on; turns++) {
+            struct chain_pair pair;
+            chain_pair_start(&pair, schemes[i]);
+            pair.segment = 100;
+            for (unsigned turn = 0; turn < turns; turn++) {
+                bool went = chain_move(&pair, CHAIN_CLIENT), came = chain_move(&pair, CHAIN_SERVER);
+                goes_on = went || came;
+            }
+            chain_drop(&pair.sides[turns % 2]);
+            chain_pair_free(&pair);
+        }
+    }
+}
+
+/* --- who the peer is --- */
+
+static void knows_who_is_there(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SCHEMES; i++) {
+        static const char *const hosts[SCHEMES] = {"", "server.example:1234", "server.example", "server.example:1234"};
+        struct chain_pair pair;
+        chain_pair_open(&pair, schemes[i]);
+        bool is_secure = coax_scheme_is_secure(schemes[i]);
+        assert_string_equal(pair.sides[CHAIN_SERVER].asked_host, hosts[i]);
+        assert_int_equal(pair.sides[CHAIN_SERVER].has_credential, is_secure);
+        assert_int_equal(pair.sides[CHAIN_CLIENT].has_credential, is_secure);
+        assert_false(pair.sides[CHAIN_SERVER].is_forwarded);
+        if (is_secure) {
+            const char *protocol = coax_tls_session_protocol(pair.sides[CHAIN_SERVER].chain->tls);
+            assert_string_equal(protocol, is_websocket(schemes[i]) ? "http/1.1" : "coap");
+        }
+        chain_pair_free(&pair);
+    }
+}
+
+static void set_x509(struct chain_side *side, const struct test_certificate *own,
+                     const struct test_certificate *trust) {
+    coax_x509 x509 = COAX_X509_INIT;
+    x509.certificate = own == NULL ? NULL : own->certificate_pem;
+    x509.private_key = own == NULL ? NULL : own->private_pem;
+    x509.trust = trust == NULL ? NULL : trust->certificate_pem;
+    assert_int_equal(coax_credentials_set_x509(side->credentials, own == NULL ? ":client" : ":server", &x509, NULL),
+                     COAX_OK);
+}
+
+/* The server's certificate is checked for the name before anything of CoAP is said. */
+static void certificates_are_checked(void **state) {
+    (void)state;
+    struct test_certificate authority, good, other;
+    test_certificate_make(&authority, &(struct test_certificate_options){.name = "authority", .is_authority = true});
+    test_certificate_make(
+        &good, &(struct test_certificate_options){.name = "good", .host = "server.example", .issuer = &authority});
+    test_certificate_make(
+        &other, &(struct test_certificate_options){.name = "other", .host = "other.example", .issuer = &authority});
+    for (size_t i = 0; i < 4; i++) {
+        struct chain_pair pair;
+        chain_pair_init(&pair, i < 2 ? COAX_SCHEME_COAPS_TCP : COAX_SCHEME_COAPS_WS);
+        struct chain_side *client = &pair.sides[CHAIN_CLIENT], *server = &pair.sides[CHAIN_SERVER];
+        set_x509(client, NULL, &authority);
+        set_x509(server, i % 2 == 0 ? &good : &other, NULL);
+        client->on_opened = CHAIN_SEND;
+        assert_int_equal(chain_listen(&pair, NULL), COAX_OK);
+        assert_int_equal(chain_connect(&pair, "server.example", NULL), COAX_OK);
+        chain_run(&pair);
+        assert_int_equal(client->opened + server->opened, i % 2 == 0 ? 2 : 0);
+        assert_int_equal(server->messages, i % 2 == 0);
+        assert_false(server->has_credential); /* the client showed none */
+        if (i % 2 == 1) {
+            chain_assert_end(client, COAX_E_HOST_NAME, "other.example");
+            chain_assert_end(server, COAX_E_TLS_ALERT, "");
+        }
+        chain_pair_free(&pair);
+    }
+    test_certificate_free(&authority);
+    test_certificate_free(&good);
+    test_certificate_free(&other);
+}
+
+static void needs_credentials_to_start(void **state) {
+    (void)state;
+    struct chain_pair pair;
+    coax_error error;
+    chain_pair_init(&pair, COAX_SCHEME_COAPS_WS);
+    assert_int_equal(chain_listen(&pair, &error), COAX_E_HANDSHAKE);
+    assert_null(pair.sides[CHAIN_SERVER].chain->opening);
+    chain_pair_free(&pair);
+}
+
+/* Idle connections are many. */
+static void is_small_while_idle(void **state) {
+    (void)state;
+    print_message("an idle chain: %zu bytes\n", sizeof(struct filter_chain));
+    assert_in_range(sizeof(struct filter_chain), 1, 256);
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(messages_pass_however_they_are_cut),
-        TEST(a_system_that_takes_a_byte_at_a_time_gets_all),
-        TEST(a_pause_holds_after_each_message),
-        TEST(what_was_kept_is_read_before_the_end),
-        TEST(the_end_of_the_stream_at_every_byte_of_the_opening),
-        TEST(an_orderly_close_is_told_as_one),
-        TEST(it_may_be_closed_inside_a_message),
-        TEST(garbage_instead_of_an_opening),
-        TEST(an_upgrade_names_the_host_and_the_forwarder_if_trusted),
-        TEST(bytes_behind_the_head_are_frames),
-        TEST(violations_of_websocket_are_answered_with_their_code),
-        TEST(broken_frames_on_a_stream_are_unreadable),
-        TEST(a_timeout_says_what_it_stood_at),
-        TEST(a_host_that_no_head_can_hold_is_refused),
-        TEST(an_idle_chain_is_small),
+        cmocka_unit_test(speaks_every_scheme_however_it_is_cut),
+        cmocka_unit_test(reads_the_same_cut_in_two_anywhere),
+        cmocka_unit_test(knows_whether_it_is_within_a_message),
+        cmocka_unit_test(stops_after_every_message_if_it_is_asked_to),
+        cmocka_unit_test(the_end_waits_for_a_pause),
+        cmocka_unit_test(sends_within_callbacks),
+        cmocka_unit_test(sends_only_what_can_be_sent),
+        cmocka_unit_test(what_is_not_taken_waits),
+        cmocka_unit_test(a_goodbye_reaches_the_peer_behind_what_was_sent),
+        cmocka_unit_test(nothing_comes_after_a_goodbye_in_a_callback),
+        cmocka_unit_test(a_goodbye_in_opened_is_one),
+        cmocka_unit_test(is_freed_at_any_time),
+        cmocka_unit_test(knows_who_is_there),
+        cmocka_unit_test(certificates_are_checked),
+        cmocka_unit_test(needs_credentials_to_start),
+        cmocka_unit_test(is_small_while_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

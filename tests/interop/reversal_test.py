@@ -45,6 +45,14 @@ class Attach(Case):
             self.assertEqual(ws.RELEASE, server.events("message")[-1]["message"]["code"])
 
 
+    def test_a_connection_that_is_lost_is_opened_again(self):
+        with ws.Server(ask="/time", vanish=True) as server, coax.Attached(self.secrets, server.base("coap+ws")):
+            server.wait_for("opened", 2)
+            server.wait_for("closed", 2)
+            answers = [event["message"] for event in server.events("message") if event["message"]["token"] == "a5c0"]
+            self.assertEqual(["2.05"] * 2, [answer["code"] for answer in answers[:2]])
+
+
 class Call(Case):
     """coax is the server of the connection, and asks."""
 

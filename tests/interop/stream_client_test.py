@@ -211,7 +211,9 @@ class Ws(client_test.Case):
                 with self.assertRaises(coax.Refused) as caught:
                     self.client.ask("get", f"{server.base('coap+ws')}/{path}")
                 self.assertIn(status, caught.exception.text)
-                self.assertEqual(code, server.wait_for("closed")["closed"], caught.exception.text)
+                closed = server.wait_for("closed")["closed"]
+                # The command does not wait until 16 MiB have been sent to nobody: its goodbye may be lost then.
+                self.assertIn(closed, (1006, code) if path == "large" else (code,), caught.exception.text)
 
     def test_the_reason_of_an_abort_is_told(self):
         self.refuses(coax.EXIT["error"], "had enough", uri=self.server.base("coap+ws") + "/abort")

@@ -91,7 +91,7 @@ class Client:
 
 class Server(peers.Process):
     """On a free port. `certificates` make it coaps+ws; `protocol` is what it agrees to instead of coap; `ask` is the path
-    that it asks each client for; `csm` is "full", "empty" or "none"."""
+    that it asks each client for; with `vanish` it drops the connection after the answer; `csm` is "full", "empty" or "none"."""
 
     def __init__(self, certificates=None, **settings):
         self.scheme = "coap+ws" if certificates is None else "coaps+ws"

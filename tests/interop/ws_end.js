@@ -200,6 +200,7 @@ function server (settings) {
       } else if (message.code === PING) socket.send(encode({ code: PONG, token: message.token }))
       else if (message.code === RELEASE) socket.close(1000)
       else if (/^0\.0[1-7]/.test(message.code)) respond(socket, message)
+      else if (settings.vanish) socket.terminate()
     })
   })
   const respond = (socket, request) => {

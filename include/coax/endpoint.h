@@ -72,10 +72,12 @@ typedef struct coax_endpoint_config {
     uint32_t ping_interval_ms;            /* a connection that is silent for so long is sent a Ping [60000]; 0: never */
     uint32_t ping_timeout_ms;             /* without an answer for so long it is lost [20000] */
     uint32_t release_timeout_ms;          /* so long a peer may take to close a released connection [5000] */
-    uint32_t origin_count;                /* WebSocket: pages of these origins may connect, such as */
-    const char *const *origins; /* "https://example.org:8443", or "*"; none: those of the host that is asked */
-    bool trust_forwarded;       /* WebSocket: the proxy before us tells the truth in Forwarded or
-                                   X-Forwarded-For; false where clients connect themselves [false] */
+    /* WebSocket: pages of these origins may connect, such as "https://example.org:8443", or "*"; none: pages of the
+       host that is asked. The texts outlive the endpoint. */
+    const char *const *origins;
+    uint32_t origin_count;
+    bool trust_forwarded; /* WebSocket: the proxy before us tells the truth in Forwarded or
+                             X-Forwarded-For; false where clients connect themselves [false] */
     /* callbacks; each may be NULL */
     coax_message_observer *observer;
     coax_connection_observer *connections;
@@ -109,7 +111,7 @@ COAX_API coax_site *coax_endpoint_site(coax_endpoint *endpoint);
 
 /* Listens on a URI such as "coap://[::]", "coaps+tcp://192.0.2.1:6000", "coap+ws://[::]:8683" or "coap://localhost:0"
    (any free port), of any of the six schemes. "[::]" is IPv6 and IPv4. For a secure scheme the store must hold
-   credentials that a server can use (COAX_E_NO_CREDENTIALS). COAX_E_URI, COAX_E_NO_TRANSPORT, COAX_E_RESOLVE, COAX_E_IO
+   credentials that a server can use (COAX_E_NO_CREDENTIALS). COAX_E_URI, COAX_E_RESOLVE, COAX_E_IO
    (address in use, no permission: the text says which), COAX_E_LIMIT (64 sockets that listen or carry datagrams),
    COAX_E_HANDSHAKE (DTLS or TLS cannot be set up), COAX_E_NO_MEMORY. A name is looked up before it returns: an address
    does not block. */

@@ -23,7 +23,7 @@ typedef struct coax_request coax_request;
 typedef void coax_response_callback(coax_request *request, const coax_message *response, const coax_error *error,
                                     void *user);
 
-/* Makes a request for a URI. COAX_E_URI, COAX_E_NO_TRANSPORT, COAX_E_NO_MEMORY, COAX_E_INVALID (code is no method),
+/* Makes a request for a URI. COAX_E_URI, COAX_E_NO_MEMORY, COAX_E_INVALID (code is no method),
    COAX_E_TOO_LARGE (path and query pass 2048 bytes of options). The caller owns it until coax_request_send() succeeds;
    one that is not sent is freed with coax_request_cancel() before the endpoint is. */
 COAX_API enum coax_status coax_request_new(coax_request **request, coax_endpoint *endpoint, uint8_t code,

@@ -182,10 +182,19 @@ void coax_connection_mark(struct connection *connection) {
     }
 }
 
-static bool is_congested(const struct connection *connection) {
+/* How much output may wait before more of the peer's requests are not read. An end that itself waits for answers reads
+   on for longer: two that answer each other at length would else both wait for the other to read first. */
+static size_t output_allowed(const struct connection *connection) {
+    enum { CONNECTIONS_AT_LENGTH = 16 };
     const struct stream_settings *settings = &connection->layer->settings;
-    return coax_filter_chain_pending(&connection->chain) >= settings->max_stream_output
-           || connection_open_requests(connection) >= settings->max_requests_per_connection;
+    size_t more = settings->max_stream_memory / CONNECTIONS_AT_LENGTH;
+    bool is_waiting = !list_is_empty(&connection->remote.requests);
+    return is_waiting && more > settings->max_stream_output ? more : settings->max_stream_output;
+}
+
+static bool is_congested(const struct connection *connection) {
+    return coax_filter_chain_pending(&connection->chain) >= output_allowed(connection)
+           || connection_open_requests(connection) >= connection->layer->settings.max_requests_per_connection;
 }
 
 static void want_input(struct connection *connection, bool wanted) {
@@ -315,6 +324,16 @@ static void chain_opened(void *user) {
     }
 }
 
+/* The end of the turn looks whether it can go on. */
+static bool pause_if_congested(struct connection *connection) {
+    bool pauses = is_congested(connection);
+    if (pauses) {
+        want_input(connection, false);
+        coax_connection_mark(connection);
+    }
+    return pauses;
+}
+
 static bool chain_message(void *user, const struct coax_message *message) {
     struct connection *connection = user;
     connection->message_began = 0;
@@ -325,12 +344,7 @@ static bool chain_message(void *user, const struct coax_message *message) {
     if (connection->phase >= CONNECTION_CLOSING) {
         return false;
     }
-    if (is_congested(connection)) {
-        want_input(connection, false);
-        coax_connection_mark(connection);
-        return false;
-    }
-    return true;
+    return !pause_if_congested(connection);
 }
 
 static void chain_unreadable(void *user, const coax_error *error, enum filter_farewell farewell) {
@@ -429,12 +443,22 @@ static void after_input(struct connection *connection, size_t size) {
     coax_connection_schedule(connection);
 }
 
+/* WebSocket's pings are no messages, and are answered all the same. */
+static void read_input(struct connection *connection, const uint8_t *data, size_t size) {
+    size_t before = coax_filter_chain_pending(&connection->chain);
+    coax_filter_chain_receive(&connection->chain, data, size);
+    bool is_open = connection->phase >= CONNECTION_OPEN && connection->phase < CONNECTION_CLOSING;
+    if (is_open && coax_filter_chain_pending(&connection->chain) > before) {
+        (void)pause_if_congested(connection);
+    }
+}
+
 void coax_connection_receive(struct connection *connection, const uint8_t *data, size_t size) {
     coax_connection_enter(connection);
     connection->heard = connection->layer->now;
     connection->is_pinged = false;
     if (!connection->has_ended) {
-        coax_filter_chain_receive(&connection->chain, data, size);
+        read_input(connection, data, size);
     }
     after_input(connection, size);
     coax_connection_leave(connection);

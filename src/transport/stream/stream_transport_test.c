@@ -158,6 +158,57 @@ static void a_peer_that_only_asks_is_not_read(void **state) {
     assert_int_equal(fixture->lost_count, 0);
 }
 
+/* Two ends that ask each other for much must not both wait until the other has read. */
+static void an_end_that_waits_for_answers_reads_on_for_longer(void **state) {
+    struct stream_fixture *fixture = *state;
+    struct connection *connection = fixture_connect(fixture);
+    struct fixture_link *link = fixture_link_of(connection);
+    struct list_node request; /* of the request layer's */
+    fixture->on_request = answer_large;
+    list_append(&connection->remote.requests, &request);
+    link->room = 0;
+    for (size_t i = 0; i < 3; i++) {
+        fixture_feed_code(fixture, connection, COAX_GET, "a");
+    }
+    assert_true(coax_filter_chain_pending(&connection->chain) > fixture_settings.max_stream_output);
+    assert_true(link->wants_input);
+    fixture_feed_code(fixture, connection, COAX_CONTENT, "b");
+    assert_int_equal(fixture->response_count, 1);
+    for (size_t i = 0; i < 5 && link->wants_input; i++) {
+        fixture_feed_code(fixture, connection, COAX_GET, "a");
+    }
+    assert_false(link->wants_input);
+    assert_true(coax_filter_chain_pending(&connection->chain) < fixture_settings.max_stream_memory / 16 + 1100);
+    list_remove(&request);
+}
+
+/* They are answered below the level of messages. */
+static void a_peer_that_only_pings_its_websocket_is_not_read(void **state) {
+    struct stream_fixture *fixture = *state;
+    struct connection *connection = fixture_accept_scheme(fixture, COAX_SCHEME_COAP_WS);
+    struct fixture_link *link = fixture_link_of(connection);
+    static const char head[] =
+        "GET /.well-known/coap HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Protocol: coap\r\n\r\n";
+    static const uint8_t csm[] = {0x82, 0x82, 0, 0, 0, 0, 0, COAX_CSM};
+    uint8_t ping[131] = {0x89, 0xfd};
+    coax_connection_receive(connection, (const uint8_t *)head, sizeof head - 1);
+    coax_connection_receive(connection, csm, sizeof csm);
+    coax_stream_flush(&fixture->layer);
+    assert_true(connection->csm_received);
+    link->room = 0;
+    for (size_t i = 0; i < 100 && link->wants_input; i++) {
+        coax_connection_receive(connection, ping, sizeof ping);
+        coax_stream_flush(&fixture->layer);
+    }
+    assert_false(link->wants_input);
+    assert_true(coax_filter_chain_pending(&connection->chain) < fixture_settings.max_stream_output + sizeof ping);
+    link->room = SIZE_MAX;
+    coax_connection_writable(connection);
+    assert_true(link->wants_input);
+}
+
 static void a_peer_with_many_unanswered_requests_is_not_read(void **state) {
     struct stream_fixture *fixture = *state;
     struct connection *connection = fixture_accept(fixture);
@@ -218,6 +269,8 @@ int main(void) {
         TEST(the_peers_maximum_is_exact),
         TEST(a_peer_that_does_not_read_makes_requests_wait),
         TEST(a_peer_that_only_asks_is_not_read),
+        TEST(an_end_that_waits_for_answers_reads_on_for_longer),
+        TEST(a_peer_that_only_pings_its_websocket_is_not_read),
         TEST(a_peer_with_many_unanswered_requests_is_not_read),
         TEST(after_the_end_nothing_is_sent),
         TEST(an_answer_written_before_the_peers_end_still_goes_out),

@@ -72,6 +72,14 @@ class Plain(BehindNginx):
     def test_the_clients_address_is_not_believed(self):
         self.assertNotIn(OTHER_ADDRESS, self.whoami())
 
+    def test_roles_reversed(self):
+        with coax.Server(self.secrets, schemes=["coap+ws"], more=["--call"]) as server, \
+                nginx.Proxy(server.port("coap+ws"), self.secrets.server) as proxy, \
+                aiocoap_end.Attached(proxy.base("coaps+ws") + "/time", self.secrets.client):
+            server.wait_for_line("client 1 is here")
+            server.type("1 get /slow")
+            server.wait_for_line("at last")
+
     def test_the_client_is_told_of_the_end(self):
         """When coax stops, its Release and its close come through."""
         with coax.Server(self.secrets, schemes=["coap+ws"]) as server, \

@@ -92,6 +92,19 @@ class ByStreams(server_test.Case):
             self.assertEqual({"2.05"}, {one.result().code for one in asked})
 
 
+class ByRawKeys(server_test.Case):
+    schemes = ("coaps+tcp",)
+
+    @staticmethod
+    def securities(secrets):
+        return (secrets.raw_server,)
+
+    def test_libcoap(self):
+        self.speaks(libcoap.Client("gnutls"), "coaps+tcp", security=self.secrets.raw_client)
+        with self.assertRaises(AssertionError):
+            libcoap.Client("gnutls").ask("get", self.server.base("coaps+tcp") + "/time", security=self.secrets.raw_server)
+
+
 class Upgrades(server_test.Case):
     """What the opening handshake agrees to."""
 

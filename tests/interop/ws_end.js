@@ -159,7 +159,9 @@ const MISDEEDS = {
 
 function handle (store, request, path) {
   const format = request.options.filter(([number]) => number === CONTENT_FORMAT)
-  if (path === '/seen') return { code: '2.05', options: [[CONTENT_FORMAT, '32']], payload: Buffer.from(JSON.stringify(request)).toString('hex') }
+  if (path === '/seen') {
+    return { code: '2.05', options: [[CONTENT_FORMAT, '32']], payload: Buffer.from(JSON.stringify(request)).toString('hex') }
+  }
   if (!path.startsWith('/store/')) return { code: '4.04' }
   switch (request.code) {
     case '0.03': {

@@ -7,12 +7,6 @@ static const enum coax_scheme schemes[] = {COAX_SCHEME_COAP_TCP, COAX_SCHEME_COA
                                            COAX_SCHEME_COAPS_WS};
 enum { SCHEMES = sizeof schemes / sizeof schemes[0], IN_THE_CLEAR = 2 };
 
-/* A WebSocket's head in front of bytes that a client sends. */
-#define UPGRADE_WITH(fields)                                                                                           \
-    "GET /.well-known/coap HTTP/1.1\r\nHost: h.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" fields        \
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: coap\r\n\r\n"
-#define UPGRADE UPGRADE_WITH("")
-
 static bool is_websocket(enum coax_scheme scheme) {
     return scheme == COAX_SCHEME_COAP_WS || scheme == COAX_SCHEME_COAPS_WS;
 }

@@ -19,7 +19,7 @@ foreach(source ${COAX_TEST_SOURCES})
 endforeach()
 
 # Whole stacks on a network in memory.
-add_library(coax_sim STATIC tests/sim/network.c tests/sim/exchange.c tests/sim/stream_peer.c)
+add_library(coax_sim STATIC tests/sim/network.c tests/sim/exchange.c tests/sim/stream_peer.c tests/sim/stream_mesh.c)
 set_target_properties(coax_sim PROPERTIES C_VISIBILITY_PRESET default)
 target_include_directories(coax_sim PUBLIC src tests)
 target_link_libraries(coax_sim PUBLIC coax_flags coax_static PkgConfig::GNUTLS)

@@ -5,7 +5,7 @@
 
    COAX_SIM_RUNS sets the number of runs, COAX_SIM_SEED the first seed; a failure prints its seed. */
 #include "sim/random.h"
-#include "sim/stream_network.h"
+#include "sim/stream_mesh.h"
 #include "thorough.h"
 #include "transport/stream/connection.h"
 
@@ -47,7 +47,7 @@ struct deferred {
 };
 
 struct run {
-    struct stream_network network;
+    struct stream_mesh mesh;
     uint64_t seed;
     unsigned slot_count, question_count, answered, lost, released, refused, deferred_count, peak;
     bool failed;
@@ -63,7 +63,7 @@ static void report_failure(struct run *run, const char *what, const struct quest
 }
 
 static uint64_t draw(struct run *run, uint64_t bound) {
-    return sim_random(&run->network.random_state) % bound;
+    return sim_random(&run->mesh.random_state) % bound;
 }
 
 /* What belongs to a question: its number, then bytes that differ from question to question. */
@@ -88,11 +88,10 @@ static void answer(coax_exchange *exchange, const struct question *question) {
 }
 
 /* The server of a slot keeps its client, to ask it in turn. */
-static void keep_peer(struct run *run, struct slot *slot, coax_remote *remote) {
+static void keep_peer(struct slot *slot, coax_remote *remote) {
     if (slot->peer == NULL && !connection_of(remote)->is_ours) {
         slot->peer = coax_remote_ref(remote);
     }
-    (void)run;
 }
 
 static void serve(coax_exchange *exchange, const coax_message *request, void *user) {
@@ -109,7 +108,7 @@ static void serve(coax_exchange *exchange, const coax_message *request, void *us
     if (++question->executions > 1) {
         report_failure(run, "it was executed twice", question);
     }
-    keep_peer(run, &run->slots[question->slot], coax_exchange_remote(exchange));
+    keep_peer(&run->slots[question->slot], coax_exchange_remote(exchange));
     if (number % 3 == 2) {
         run->deferred[run->deferred_count++] = (struct deferred){coax_exchange_defer(exchange), number};
     } else {
@@ -178,10 +177,10 @@ static struct question *new_question(struct run *run, unsigned slot) {
 static enum coax_status submit(struct question *question, struct stream_node *from, struct coax_remote *remote,
                                coax_error *error) {
     uint8_t payload[PAYLOAD];
-    struct coax_request *request = stream_request(from, "q");
+    struct coax_request *request = stream_mesh_request(from, "q");
     write_payload((unsigned)(question - question->run->questions), payload, question->size);
     assert_int_equal(coax_request_set_payload(request, COAX_NO_FORMAT, payload, question->size), COAX_OK);
-    question->stream = stream_of(connection_of(remote));
+    question->stream = stream_mesh_stream(connection_of(remote));
     enum coax_status status = coax_request_start(request, note_outcome, question, error);
     if (status == COAX_OK) {
         status = coax_request_submit(request, remote, error);
@@ -195,8 +194,8 @@ static enum coax_status submit(struct question *question, struct stream_node *fr
 static struct coax_remote *remote_of(struct run *run, unsigned slot) {
     coax_error error = {.text = ""};
     struct coax_remote *remote = NULL;
-    struct stream_node *client = &run->network.nodes[run->slots[slot].client];
-    enum coax_status status = stream_connect(client, run->slots[slot].uri, &remote, &error);
+    struct stream_node *client = &run->mesh.nodes[run->slots[slot].client];
+    enum coax_status status = stream_mesh_connect(client, run->slots[slot].uri, &remote, &error);
     assert_string_equal(error.text, "");
     assert_int_equal(status, COAX_OK);
     return remote;
@@ -205,7 +204,7 @@ static struct coax_remote *remote_of(struct run *run, unsigned slot) {
 static void ask(struct run *run, unsigned slot) {
     coax_error error = {.text = ""};
     struct question *question = new_question(run, slot);
-    if (submit(question, &run->network.nodes[run->slots[slot].client], remote_of(run, slot), &error) != COAX_OK) {
+    if (submit(question, &run->mesh.nodes[run->slots[slot].client], remote_of(run, slot), &error) != COAX_OK) {
         report_failure(run, error.text, question);
     }
 }
@@ -223,7 +222,7 @@ static void ask_back(struct run *run, unsigned slot) {
         return;
     }
     struct question *question = new_question(run, slot);
-    enum coax_status status = submit(question, &run->network.nodes[run->slots[slot].server], peer, &error);
+    enum coax_status status = submit(question, &run->mesh.nodes[run->slots[slot].server], peer, &error);
     if (status != COAX_OK) {
         if (status != COAX_E_RELEASED || !question->stream->is_released) {
             report_failure(run, error.text, question);
@@ -235,7 +234,7 @@ static void ask_back(struct run *run, unsigned slot) {
 static void release(struct run *run, unsigned slot) {
     coax_remote *peer = run->slots[slot].peer;
     coax_remote *remote = peer != NULL && !peer->is_gone && draw(run, 2) == 0 ? peer : remote_of(run, slot);
-    stream_of(connection_of(remote))->is_released = true;
+    stream_mesh_stream(connection_of(remote))->is_released = true;
     enum coax_status status = coax_stream_transport.release(remote, NULL, NULL, NULL);
     assert_true(status == COAX_OK || status == COAX_E_STATE);
 }
@@ -259,12 +258,12 @@ static void begin(struct run *run, uint64_t seed) {
     config.max_requests_per_connection = 4; /* so that it is reached */
     config.max_stream_output = 2048;
     *run = (struct run){.seed = seed, .slot_count = SLOTS / thorough_step(1, 20)};
-    stream_network_init(&run->network, seed);
-    run->network.delay_maximum_us = 1000;
-    run->network.fate_percent = 40;
-    run->network.fate_bytes = 3000;
+    stream_mesh_init(&run->mesh, seed);
+    run->mesh.delay_maximum_us = 1000;
+    run->mesh.fate_percent = 40;
+    run->mesh.fate_bytes = 3000;
     for (unsigned i = 0; i < STREAM_NODES; i++) {
-        struct stream_node *node = stream_network_add(&run->network, &config);
+        struct stream_node *node = stream_mesh_add(&run->mesh, &config);
         coax_resource_config resource = COAX_RESOURCE_CONFIG_INIT;
         resource.post = serve;
         resource.user = run;
@@ -290,7 +289,7 @@ static void act(struct run *run) {
 static uint32_t connection_count(const struct run *run) {
     uint32_t count = 0;
     for (unsigned i = 0; i < STREAM_NODES; i++) {
-        count += stream_connection_count(&run->network.nodes[i].stack->streams);
+        count += stream_connection_count(&run->mesh.nodes[i].stack->streams);
     }
     return count;
 }
@@ -303,7 +302,7 @@ static void let_things_happen(struct run *run) {
         for (unsigned n = 0; n < run->slot_count / 100 && run->question_count < QUESTIONS; n++) {
             act(run);
         }
-        stream_network_pass_ms(&run->network, STEP_MS);
+        stream_mesh_pass_ms(&run->mesh, STEP_MS);
         run->peak = connection_count(run) / 2 > run->peak ? connection_count(run) / 2 : run->peak;
     }
 }
@@ -313,7 +312,7 @@ static void finish_questions(struct run *run) {
         while (run->deferred_count > 0) {
             answer_deferred(run);
         }
-        stream_network_pass_ms(&run->network, 1000);
+        stream_mesh_pass_ms(&run->mesh, 1000);
     }
     for (unsigned i = 0; i < run->question_count; i++) {
         if (run->questions[i].callbacks != 1) {
@@ -325,9 +324,9 @@ static void finish_questions(struct run *run) {
 /* Whatever happened before: over every kind of slot a request is answered. */
 static void expect_service(struct run *run) {
     unsigned first = run->question_count, answered = run->answered;
-    run->network.fate_percent = 0;
+    run->mesh.fate_percent = 0;
     for (unsigned i = 0; i < 40; i++) {
-        if (stream_of(connection_of(remote_of(run, i)))->fate == STREAM_LIVES) {
+        if (stream_mesh_stream(connection_of(remote_of(run, i)))->fate == STREAM_LIVES) {
             ask(run, i);
         }
     }
@@ -343,11 +342,11 @@ static void expect_nothing_left(struct run *run) {
         }
     }
     for (unsigned i = 0; i < STREAM_NODES; i++) {
-        coax_stream_release_all(&run->network.nodes[i].stack->streams);
+        coax_stream_release_all(&run->mesh.nodes[i].stack->streams);
     }
-    stream_network_pass_ms(&run->network, 20000);
+    stream_mesh_pass_ms(&run->mesh, 20000);
     for (unsigned i = 0; i < STREAM_NODES; i++) {
-        const struct stack *stack = run->network.nodes[i].stack;
+        const struct stack *stack = run->mesh.nodes[i].stack;
         assert_int_equal(stack->streams.connection_count, 0);
         assert_int_equal(stack->streams.opening_count, 0);
         assert_int_equal(stack->streams.memory, 0);
@@ -367,10 +366,10 @@ static void run_once(uint64_t seed) {
     expect_nothing_left(&run);
     printf(
         "seed %llu: %u streams, %u connections at once; %u requests: %u answered, %u lost, %u refused, %u released\n",
-        (unsigned long long)seed, run.network.stream_count, run.peak, run.question_count, run.answered, run.lost,
+        (unsigned long long)seed, run.mesh.stream_count, run.peak, run.question_count, run.answered, run.lost,
         run.refused, run.released);
     assert_true(run.peak > run.slot_count / 2);
-    stream_network_free(&run.network);
+    stream_mesh_free(&run.mesh);
     assert_false(run.failed);
 }
 

@@ -1,432 +1,349 @@
 #include "sim/stream_network.h"
 
 #include "base/error.h"
-#include "sim/random.h"
+#include "transport/stream/connection.h"
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { TICK_US = 100 };
+enum { PIECE_MAXIMUM = 16384, STEP_NS = 1000 };
 
-static uint64_t draw(struct stream_network *network, uint64_t bound) {
-    return sim_random(&network->random_state) % bound;
-}
-
-/* Coarse, so that some things happen in one turn. */
-static void arm_soon(struct stream_network *network, struct timer *timer) {
-    uint64_t ticks = draw(network, network->delay_maximum_us / TICK_US + 1);
-    enum coax_status status = coax_timer_arm(&network->timers, timer, network->now + ticks * TICK_US * 1000);
-    assert(status == COAX_OK);
-    (void)status;
-}
-
-struct stream_end *stream_other_end(struct stream_end *end) {
-    struct stream *stream = end->stream;
-    return end == &stream->ends[0] ? &stream->ends[1] : &stream->ends[0];
-}
-
-static bool has_something(const struct stream_end *end) {
-    return end->is_broken || (!end->refuses && (end->size > 0 || (end->is_ending && !end->saw_end)));
-}
-
-static void expect_arrival(struct stream_end *end) {
-    if (end->connection != NULL && !end->is_held && has_something(end) && !coax_timer_is_armed(&end->arrival)) {
-        arm_soon(end->stream->network, &end->arrival);
+static void must(bool is_so) {
+    assert(is_so);
+    if (!is_so) {
+        abort();
     }
 }
 
-static void drop_bytes(struct stream_end *end) {
-    free(end->bytes);
-    end->bytes = NULL;
-    end->size = 0;
+/* splitmix64 */
+uint64_t stream_network_random(struct stream_network *network) {
+    uint64_t z = network->random_state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
 }
 
-/* --- what a stack wants --- */
-
-/* As a system does: what fits, and sometimes less than would. */
-static size_t room_for(struct stream_end *to, size_t size) {
-    struct stream_network *network = to->stream->network;
-    size_t room = to->size < to->capacity ? to->capacity - to->size : 0;
-    size_t taken = size < room ? size : room;
-    return network->is_one_piece || draw(network, 4) > 0 ? taken : draw(network, taken + 1);
+static size_t up_to(struct stream_network *network, size_t maximum) {
+    return (size_t)(stream_network_random(network) % (maximum + 1));
 }
 
-static size_t take_output(void *user, void *link, const uint8_t *data, size_t size) {
-    struct stream_end *from = link, *to = stream_other_end(from);
-    (void)user;
-    assert(!from->has_closed);
-    if (to->has_closed || to->is_ending || to->is_broken) {
-        return size; /* nobody reads it */
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+struct stack *stream_network_stack(struct stream_network *network, int side) {
+    struct stack *stack = network->nodes[side].stack;
+    coax_stack_set_time(stack, network->now);
+    return stack;
+}
+
+struct stream_pair *stream_network_pair(struct coax_remote *remote) {
+    const struct connection *connection = connection_of(remote);
+    struct stream_end *end = coax_connection_link(connection);
+    return end == NULL ? coax_connection_opener(connection) : end->pair;
+}
+
+/* --- what can happen --- */
+
+static struct stream_end *other_of(struct stream_end *end) {
+    return &end->pair->ends[STREAM_SERVER - end->side];
+}
+
+static size_t room_of(struct stream_end *end) {
+    size_t on_the_way = byte_queue_size(&other_of(end)->in);
+    return on_the_way < end->pair->plan.room ? end->pair->plan.room - on_the_way : 0;
+}
+
+static bool is_stuck(const struct stream_pair *pair) {
+    return pair->was_cut && pair->plan.cut == CUT_STALL;
+}
+
+static bool has_input(const struct stream_end *end) {
+    return end->wants_input && !is_stuck(end->pair)
+           && (byte_queue_size(&end->in) > 0 || (end->gets_end && !end->has_ended));
+}
+
+static bool has_room(struct stream_end *end) {
+    return end->is_blocked && !is_stuck(end->pair) && room_of(end) > 0;
+}
+
+static bool is_ready(struct stream_end *end) {
+    if (end->is_closed || end->connection == NULL) {
+        return false;
     }
-    size_t taken = room_for(to, size);
-    if (taken > 0) {
-        uint8_t *grown = realloc(to->bytes, to->size + taken);
-        assert(grown != NULL);
-        memcpy(grown + to->size, data, taken);
-        to->bytes = grown;
-        to->size += taken;
-        expect_arrival(to);
+    if (end->pair->is_dialling) {
+        return !is_stuck(end->pair);
     }
-    to->was_refused = taken < size;
-    if (taken < size && to->size < to->capacity) {
-        arm_soon(from->stream->network, &from->room);
+    return end->gets_reset || has_input(end) || has_room(end);
+}
+
+static void add_ready(struct stream_network *network, struct stream_end *end) {
+    if (network->ready_count == network->ready_capacity) {
+        network->ready_capacity = network->ready_capacity * 2 + 64;
+        network->ready = realloc(network->ready, network->ready_capacity * sizeof *network->ready);
+        must(network->ready != NULL);
     }
-    return taken;
+    network->ready[network->ready_count++] = end;
+    end->ready_place = network->ready_count;
 }
 
-static void set_input(void *user, void *link, bool wanted) {
-    struct stream_end *end = link;
-    (void)user;
-    assert(!end->has_closed);
-    end->refuses = !wanted;
-    expect_arrival(end);
+static void remove_ready(struct stream_network *network, struct stream_end *end) {
+    struct stream_end *last = network->ready[--network->ready_count];
+    network->ready[end->ready_place - 1] = last;
+    last->ready_place = end->ready_place;
+    end->ready_place = 0;
 }
 
-/* Nothing may be called for its connection any more. */
-static void leave(struct stream_end *end) {
-    struct stream_network *network = end->stream->network;
-    end->has_closed = true;
-    end->connection = NULL;
-    drop_bytes(end);
-    coax_timer_disarm(&network->timers, &end->arrival);
-    coax_timer_disarm(&network->timers, &end->room);
-}
-
-static void close_end(void *user, void *link, bool reset) {
-    struct stream_end *end = link, *other = stream_other_end(end);
-    (void)user;
-    assert(!end->has_closed);
-    leave(end);
-    if (reset) {
-        other->is_broken = true;
-    }
-    other->is_ending = true;
-    expect_arrival(other);
-}
-
-static void fill_random(void *user, void *out, size_t size) {
-    struct stream_node *node = user;
-    sim_random_fill(&node->network->random_state, out, size);
-}
-
-/* --- connecting --- */
-
-static void connect_ends(struct stream *stream) {
-    struct stream_end *own = &stream->ends[0], *peer = &stream->ends[1];
-    struct connection *connection = stream->dialling;
-    struct address from = coax_address_ip4(192, 0, 2, 1, 40000), to = coax_address_ip4(192, 0, 2, 2, 5683);
-    coax_error error = {.text = ""};
-    stream->dialling = NULL;
-    own->connection = connection;
-    enum coax_status status =
-        coax_stream_accept(&peer->node->stack->streams, stream->scheme, peer, &from, &to, &peer->connection, &error);
-    if (status != COAX_OK) {
-        leave(peer);
-        own->is_broken = true;
-    }
-    coax_connection_opened(connection, own, &to, &from);
-    expect_arrival(own);
-    expect_arrival(peer);
-}
-
-static void finish_dial(struct timer *timer, coax_instant now) {
-    struct stream *stream = COAX_CONTAINER(timer, struct stream, dial);
-    struct connection *connection = stream->dialling;
-    coax_error error;
-    (void)now;
-    if (stream->fate == STREAM_REFUSED) {
-        stream->dialling = NULL;
-        coax_fail(&error, COAX_E_REFUSED, "Nobody listens there");
-        coax_connection_failed(connection, &error);
-    } else {
-        connect_ends(stream);
+static void refresh(struct stream_end *end) {
+    struct stream_network *network = end->pair->network;
+    bool is_listed = end->ready_place != 0, ready = is_ready(end);
+    if (ready && !is_listed) {
+        add_ready(network, end);
+    } else if (!ready && is_listed) {
+        remove_ready(network, end);
     }
 }
 
-static struct stream_node *node_called(struct stream_network *network, const char *host) {
-    unsigned number = (unsigned)strtoul(host + 1, NULL, 10);
-    assert(host[0] == 'n' && number < network->node_count);
-    return &network->nodes[number];
+static void refresh_both(struct stream_pair *pair) {
+    refresh(&pair->ends[STREAM_CLIENT]);
+    refresh(&pair->ends[STREAM_SERVER]);
 }
 
-static void draw_conditions(struct stream *stream) {
-    static const enum stream_fate fates[] = {STREAM_REFUSED, STREAM_ENDED, STREAM_RESET, STREAM_ENDED, STREAM_RESET};
-    static const size_t pieces[] = {1, 4, 60, 1500, 65536}, capacities[] = {1, 100, 1000, 5000, 65536};
-    struct stream_network *network = stream->network;
-    for (size_t i = 0; i < 2; i++) {
-        stream->ends[i].piece_maximum = pieces[draw(network, sizeof pieces / sizeof *pieces)];
-        stream->ends[i].capacity = capacities[draw(network, sizeof capacities / sizeof *capacities)];
-        if (network->is_one_piece) {
-            stream->ends[i].piece_maximum = stream->ends[i].capacity = SIZE_MAX;
-        }
-    }
-    if (draw(network, 100) < network->fate_percent) {
-        stream->fate = fates[draw(network, sizeof fates / sizeof *fates)];
-        stream->left = draw(network, network->fate_bytes);
-    }
-}
+/* --- what the stacks want of their streams --- */
 
-static void arrive(struct timer *timer, coax_instant now);
-static void make_room(struct timer *timer, coax_instant now);
-
-static enum coax_status open_stream(void *user, struct connection *connection, coax_error *error) {
-    struct stream_node *node = user;
-    struct stream_network *network = node->network;
-    struct stream *stream = calloc(1, sizeof *stream);
-    struct stream_target target;
+static enum coax_status node_open(void *user, struct connection *connection, coax_error *error) {
+    struct stream_network *network = ((struct stream_node *)user)->network;
+    struct stream_pair *pair = calloc(1, sizeof *pair);
     (void)error;
-    assert(stream != NULL);
+    must(pair != NULL);
+    pair->network = network;
+    pair->next = network->pairs;
+    network->pairs = pair;
+    for (int side = 0; side < STREAM_ENDS; side++) {
+        pair->ends[side] = (struct stream_end){.pair = pair, .side = side, .wants_input = true};
+    }
+    struct stream_target target;
     coax_connection_target(connection, &target);
-    *stream =
-        (struct stream){.next = network->streams, .network = network, .dialling = connection, .scheme = target.scheme};
-    stream->dial.fire = finish_dial;
-    stream->ends[0].node = node;
-    stream->ends[1].node = node_called(network, target.host);
-    for (size_t i = 0; i < 2; i++) {
-        stream->ends[i].stream = stream;
-        stream->ends[i].arrival.fire = arrive;
-        stream->ends[i].room.fire = make_room;
-    }
-    draw_conditions(stream);
-    network->streams = stream;
-    network->stream_count++;
-    coax_connection_set_opener(connection, stream);
-    if (!network->holds_dials) {
-        arm_soon(network, &stream->dial);
-    }
+    pair->number = network->plan(network->user, &target, &pair->plan);
+    pair->is_dialling = true;
+    pair->ends[STREAM_CLIENT].connection = connection;
+    coax_connection_set_opener(connection, pair);
+    network->dial_count++;
+    refresh(&pair->ends[STREAM_CLIENT]);
     return COAX_OK;
 }
 
-static void cancel_open(void *user, struct connection *connection) {
-    struct stream_node *node = user;
-    struct stream *stream = coax_connection_opener(connection);
-    assert(stream->dialling == connection);
-    stream->dialling = NULL;
-    coax_timer_disarm(&node->network->timers, &stream->dial);
-}
-
-struct stream *stream_of(const struct connection *connection) {
-    struct stream_end *end = coax_connection_link(connection);
-    return end != NULL ? end->stream : coax_connection_opener(connection);
-}
-
-/* --- what happens to a stream --- */
-
-static void strike_end(struct stream_end *end, enum stream_fate fate) {
-    if (!end->has_closed) {
-        drop_bytes(end);
-        end->is_broken = fate == STREAM_RESET;
-        end->is_ending = true;
-        expect_arrival(end);
+static void node_cancel_open(void *user, struct connection *connection) {
+    struct stream_pair *pair = coax_connection_opener(connection);
+    (void)user;
+    if (pair != NULL) {
+        pair->ends[STREAM_CLIENT].connection = NULL;
+        refresh(&pair->ends[STREAM_CLIENT]);
     }
 }
 
-void stream_strike(struct stream *stream, enum stream_fate fate) {
-    stream->fate = fate;
-    stream->left = 0;
-    if (stream->dialling != NULL) {
-        arm_soon(stream->network, &stream->dial);
+static size_t node_write(void *user, void *link, const uint8_t *data, size_t size) {
+    struct stream_network *network = ((struct stream_node *)user)->network;
+    struct stream_end *end = link, *other = other_of(end);
+    must(!end->is_closed);
+    if (other->is_closed || end->pair->was_cut) {
+        return size; /* into the void */
     }
-    strike_end(&stream->ends[0], fate);
-    strike_end(&stream->ends[1], fate);
+    size_t taken = smaller(smaller(size, room_of(end)), up_to(network, end->pair->plan.write_maximum));
+    must(coax_byte_queue_append(&other->in, data, taken));
+    end->is_blocked = taken < size;
+    refresh_both(end->pair);
+    return taken;
 }
 
-void stream_hold(struct stream_end *end) {
-    end->is_held = true;
-    coax_timer_disarm(&end->stream->network->timers, &end->arrival);
+static void node_want_input(void *user, void *link, bool wanted) {
+    struct stream_end *end = link;
+    (void)user;
+    end->wants_input = wanted;
+    refresh(end);
 }
 
-void stream_let_go(struct stream_end *end) {
-    end->is_held = false;
-    expect_arrival(end);
+static void node_close(void *user, void *link, bool reset) {
+    struct stream_end *end = link, *other = other_of(end);
+    (void)user;
+    must(!end->is_closed); /* once */
+    end->is_closed = true;
+    end->connection = NULL;
+    other->gets_reset |= reset;
+    other->gets_end = true;
+    coax_byte_queue_clear(&end->in);
+    refresh_both(end->pair);
 }
 
-void stream_inject(struct stream_end *end, const void *data, size_t size) {
-    uint8_t *bytes = malloc(size + end->size);
-    assert(bytes != NULL);
-    memcpy(bytes, data, size);
-    if (end->size > 0) {
-        memcpy(bytes + size, end->bytes, end->size);
-    }
-    drop_bytes(end);
-    end->bytes = bytes;
-    end->size = size;
-    expect_arrival(end);
-}
-
-static size_t next_piece(struct stream_end *end) {
-    size_t most = end->size < end->piece_maximum ? end->size : end->piece_maximum;
-    return end->stream->network->is_one_piece ? most : 1 + draw(end->stream->network, most);
-}
-
-/* A piece arrives, in memory of exactly its size. */
-static void deliver_piece(struct stream_end *end, size_t size) {
-    uint8_t *piece = malloc(size);
-    assert(piece != NULL);
-    memcpy(piece, end->bytes, size);
-    end->size -= size;
-    memmove(end->bytes, end->bytes + size, end->size);
-    if (end->was_refused) {
-        struct stream_end *other = stream_other_end(end);
-        end->was_refused = false;
-        if (other->connection != NULL) {
-            arm_soon(end->stream->network, &other->room);
-        }
-    }
-    coax_connection_receive(end->connection, piece, size);
-    free(piece);
-}
-
-/* Whether the stream is lost before a piece of this size. */
-static bool is_fated(struct stream *stream, size_t size) {
-    if (stream->fate == STREAM_LIVES || stream->ends[0].is_ending || stream->ends[1].is_ending) {
-        return false;
-    }
-    bool comes = stream->left < size;
-    stream->left -= comes ? stream->left : size;
-    return comes;
-}
-
-static void arrive(struct timer *timer, coax_instant now) {
-    struct stream_end *end = COAX_CONTAINER(timer, struct stream_end, arrival);
-    coax_error error;
-    (void)now;
-    if (end->connection == NULL || end->is_held || !has_something(end)) {
-        return;
-    }
-    if (end->is_broken) {
-        coax_fail(&error, COAX_E_LOST, "The peer reset the connection");
-        coax_connection_broken(end->connection, &error);
-        return;
-    }
-    if (end->size > 0) {
-        size_t size = next_piece(end);
-        if (is_fated(end->stream, size)) {
-            stream_strike(end->stream, end->stream->fate);
-        } else {
-            deliver_piece(end, size);
-        }
-    } else {
-        end->saw_end = true;
-        coax_connection_receive_end(end->connection);
-    }
-    expect_arrival(end);
-}
-
-static void make_room(struct timer *timer, coax_instant now) {
-    struct stream_end *end = COAX_CONTAINER(timer, struct stream_end, room);
-    (void)now;
-    if (end->connection != NULL) {
-        coax_connection_writable(end->connection);
+static void node_random(void *user, void *out, size_t size) {
+    struct stream_network *network = ((struct stream_node *)user)->network;
+    for (size_t i = 0; i < size; i++) {
+        ((uint8_t *)out)[i] = (uint8_t)stream_network_random(network);
     }
 }
 
-/* --- the network --- */
-
-void stream_network_init(struct stream_network *network, uint64_t seed) {
-    *network = (struct stream_network){.random_state = seed, .now = 1000 * COAX_SECOND};
-}
-
-void stream_network_free(struct stream_network *network) {
-    for (unsigned i = 0; i < network->node_count; i++) {
-        coax_stack_free(network->nodes[i].stack);
-    }
-    struct stream *next;
-    for (struct stream *stream = network->streams; stream != NULL; stream = next) {
-        next = stream->next;
-        assert(stream->dialling == NULL && stream->ends[0].connection == NULL && stream->ends[1].connection == NULL);
-        drop_bytes(&stream->ends[0]);
-        drop_bytes(&stream->ends[1]);
-        free(stream);
-    }
-    coax_timer_heap_free(&network->timers);
-}
-
-static void transmit_nothing(void *user, const struct path *path, const uint8_t *data, size_t size) {
+static void no_datagrams(void *user, const struct path *path, const uint8_t *data, size_t size) {
     (void)user;
     (void)path;
     (void)data;
     (void)size;
 }
 
-struct stream_node *stream_network_add(struct stream_network *network, const coax_endpoint_config *config) {
-    assert(network->node_count < STREAM_NODES);
-    struct stream_node *node = &network->nodes[network->node_count++];
-    *node = (struct stream_node){.network = network};
-    const struct datagram_output datagrams = {transmit_nothing, fill_random, node};
-    const struct stream_output streams = {open_stream, cancel_open, take_output, set_input,
-                                          close_end,   fill_random, node};
-    coax_error error = {.text = ""};
-    enum coax_status status = coax_stack_new(&node->stack, config, &datagrams, &streams, network->now, &error);
-    assert(status == COAX_OK);
-    static const char *const secure[] = {"coaps+tcp://*", "coaps+ws://*"};
-    for (size_t i = 0; i < 2; i++) {
-        status =
-            coax_credentials_set_psk(node->stack->credentials, secure[i], "sim", 3, "0123456789abcdef", 16, &error);
-        assert(status == COAX_OK);
-    }
-    status = coax_stack_enable_tls(node->stack, &error);
-    assert(status == COAX_OK);
-    (void)status;
-    return node;
-}
+/* --- what happens --- */
 
-enum coax_status stream_connect(struct stream_node *from, const char *uri, struct coax_remote **remote,
-                                coax_error *error) {
-    char normal[COAX_HOST_MAXIMUM + 64];
-    coax_uri parsed;
-    enum coax_status status = coax_uri_parse(&parsed, uri, error);
-    if (status == COAX_OK) {
-        status = coax_uri_write(&parsed, normal, sizeof normal);
-    }
-    return status == COAX_OK ? coax_stack_connection(from->stack, &parsed, normal, remote, error) : status;
-}
-
-struct coax_request *stream_request(struct stream_node *from, const char *path) {
-    struct coax_request *request = coax_request_create(&from->stack->requests, COAX_POST, path);
-    assert(request != NULL);
-    enum coax_status status = coax_request_add_option(request, COAX_OPTION_URI_PATH, path, strlen(path));
-    assert(status == COAX_OK);
-    (void)status;
-    return request;
-}
-
-static void pass_to(struct stream_network *network, coax_instant moment) {
-    network->now = moment > network->now ? moment : network->now;
-    for (unsigned i = 0; i < network->node_count; i++) {
-        coax_stack_set_time(network->nodes[i].stack, network->now);
+static void cut(struct stream_pair *pair) {
+    pair->was_cut = true;
+    for (int side = 0; side < STREAM_ENDS; side++) {
+        struct stream_end *end = &pair->ends[side];
+        coax_byte_queue_clear(&end->in);
+        end->gets_end = pair->plan.cut == CUT_END;
+        end->gets_reset = pair->plan.cut == CUT_RESET;
     }
 }
 
-static coax_instant next_moment(const struct stream_network *network) {
-    coax_instant next = coax_timer_heap_next(&network->timers);
-    for (unsigned i = 0; i < network->node_count; i++) {
-        struct stack *stack = network->nodes[i].stack;
-        coax_instant own = stream_wants_flush(&stack->streams) ? network->now : coax_stack_deadline(stack);
-        next = own < next ? own : next;
+static void dial(struct stream_pair *pair) {
+    struct stream_network *network = pair->network;
+    const struct address client = coax_address_ip4(10, 0, 0, 1, 40000), server = coax_address_ip4(10, 0, 0, 2, 5683);
+    struct stream_end *ends = pair->ends;
+    struct connection *connection = ends[STREAM_CLIENT].connection;
+    struct stream_target target;
+    coax_error error;
+    if (pair->plan.cut == CUT_STALL && pair->plan.cut_after == 0) {
+        pair->was_cut = true;
+        return;
     }
-    return next;
+    pair->is_dialling = false;
+    if (pair->plan.cut == CUT_REFUSED) {
+        pair->was_cut = true;
+        ends[STREAM_CLIENT].connection = NULL;
+        coax_fail(&error, COAX_E_REFUSED, "nobody listens there");
+        coax_connection_failed(connection, &error);
+        return;
+    }
+    coax_connection_target(connection, &target);
+    must(coax_stream_accept(&stream_network_stack(network, STREAM_SERVER)->streams, target.scheme, &ends[STREAM_SERVER],
+                            &client, &server, &ends[STREAM_SERVER].connection, &error)
+         == COAX_OK);
+    coax_connection_opened(connection, &ends[STREAM_CLIENT], &server, &client);
 }
 
-bool stream_network_turn(struct stream_network *network, coax_instant until) {
-    coax_instant next = next_moment(network);
-    if (next > until || next == COAX_NEVER) {
-        pass_to(network, until == COAX_NEVER ? network->now : until);
+static void reset(struct stream_end *end) {
+    coax_error error;
+    coax_fail(&error, COAX_E_LOST, "The connection was reset");
+    coax_connection_broken(end->connection, &error);
+}
+
+static void deliver(struct stream_end *end) {
+    struct stream_pair *pair = end->pair;
+    const struct stream_plan *plan = &pair->plan;
+    uint8_t piece[PIECE_MAXIMUM];
+    if (byte_queue_size(&end->in) == 0) {
+        end->has_ended = true;
+        coax_connection_receive_end(end->connection);
+        return;
+    }
+    size_t size = smaller(1 + up_to(pair->network, plan->segment_maximum - 1), byte_queue_size(&end->in));
+    size = smaller(size, sizeof piece);
+    memcpy(piece, end->in.data + end->in.start, size);
+    coax_byte_queue_consume(&end->in, size);
+    pair->arrived += size;
+    if (plan->cut != CUT_NEVER && pair->arrived >= plan->cut_after && !pair->was_cut) {
+        cut(pair);
+    }
+    coax_connection_receive(end->connection, piece, size);
+}
+
+static void happen(struct stream_end *end) {
+    if (end->pair->is_dialling) {
+        dial(end->pair);
+    } else if (end->gets_reset) {
+        reset(end);
+    } else if (has_room(end) && (!has_input(end) || up_to(end->pair->network, 1) == 0)) {
+        end->is_blocked = false;
+        coax_connection_writable(end->connection);
+    } else {
+        deliver(end);
+    }
+}
+
+static void flush_all(struct stream_network *network) {
+    for (int side = 0; side < STREAM_ENDS; side++) {
+        coax_stack_flush(stream_network_stack(network, side));
+    }
+}
+
+bool stream_network_step(struct stream_network *network) {
+    network->now += STEP_NS;
+    if (network->ready_count == 0) {
+        flush_all(network);
+    }
+    if (network->ready_count == 0) {
         return false;
     }
-    pass_to(network, next);
-    coax_timer_heap_run(&network->timers, network->now);
-    for (unsigned i = 0; i < network->node_count; i++) {
-        coax_stack_run(network->nodes[i].stack);
-        coax_stack_flush(network->nodes[i].stack);
+    struct stream_end *end = network->ready[stream_network_random(network) % network->ready_count];
+    struct stream_pair *pair = end->pair;
+    struct stack *stack = stream_network_stack(network, end->side);
+    happen(end);
+    refresh_both(pair);
+    if (up_to(network, 3) > 0) { /* else the turn of its loop goes on */
+        coax_stack_flush(stack);
     }
     return true;
 }
 
-void stream_network_run(struct stream_network *network, coax_instant until) {
-    while (stream_network_turn(network, until)) {
+bool stream_network_wait(struct stream_network *network) {
+    coax_instant next = COAX_NEVER;
+    for (int side = 0; side < STREAM_ENDS; side++) {
+        coax_instant own = coax_stack_deadline(network->nodes[side].stack);
+        next = own < next ? own : next;
     }
+    if (next == COAX_NEVER) {
+        return false;
+    }
+    network->now = next > network->now ? next : network->now;
+    for (int side = 0; side < STREAM_ENDS; side++) {
+        coax_stack_run(stream_network_stack(network, side));
+    }
+    flush_all(network);
+    return true;
 }
 
-void stream_network_pass_ms(struct stream_network *network, uint64_t ms) {
-    stream_network_run(network, coax_instant_after_ms(network->now, ms));
+/* --- life --- */
+
+static void start(struct stream_network *network, int side, const coax_endpoint_config *config) {
+    static const char *const keys[] = {"coaps+tcp://*", "coaps+ws://*"};
+    struct stream_node *node = &network->nodes[side];
+    *node = (struct stream_node){.network = network, .side = side};
+    const struct datagram_output datagrams = {no_datagrams, node_random, node};
+    const struct stream_output streams = {node_open,  node_cancel_open, node_write, node_want_input,
+                                          node_close, node_random,      node};
+    must(coax_stack_new(&node->stack, config, &datagrams, &streams, network->now, NULL) == COAX_OK);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        must(coax_credentials_set_psk(node->stack->credentials, keys[i], "sim", 3, "0123456789abcdef", 16, NULL)
+             == COAX_OK);
+    }
+    must(coax_stack_enable_tls(node->stack, NULL) == COAX_OK);
+}
+
+void stream_network_init(struct stream_network *network, uint64_t seed, const coax_endpoint_config *client,
+                         const coax_endpoint_config *server) {
+    *network = (struct stream_network){.random_state = seed, .now = 1000 * COAX_SECOND};
+    start(network, STREAM_CLIENT, client);
+    start(network, STREAM_SERVER, server);
+}
+
+void stream_network_free(struct stream_network *network) {
+    for (int side = 0; side < STREAM_ENDS; side++) {
+        coax_stack_free(stream_network_stack(network, side));
+    }
+    while (network->pairs != NULL) {
+        struct stream_pair *pair = network->pairs;
+        network->pairs = pair->next;
+        for (int side = 0; side < STREAM_ENDS; side++) {
+            must(pair->ends[side].connection == NULL);
+            coax_byte_queue_clear(&pair->ends[side].in);
+        }
+        free(pair);
+    }
+    free(network->ready);
 }

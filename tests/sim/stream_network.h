@@ -1,112 +1,90 @@
-/* Streams in memory under a virtual clock, from one seed: bytes arrive late, in pieces of any size, and are not always
-   taken at once; streams are cut anywhere. On each node runs a whole stack, which dials and accepts.
-
-   A host is called "n<node>" followed by whatever tells it from others, such as "n2-17.example". Random numbers of TLS
-   are not from the seed. */
+/* Streams in memory between two stacks: they carry bytes in pieces of any size, take what is written only partly, and
+   are cut, all drawn from one seed, so that every run can be replayed. */
 #ifndef COAX_TESTS_SIM_STREAM_NETWORK_H
 #define COAX_TESTS_SIM_STREAM_NETWORK_H
 
 #include "stack/stack.h"
 
-enum { STREAM_NODES = 4 };
+enum { STREAM_CLIENT, STREAM_SERVER, STREAM_ENDS };
 
-/* What becomes of a stream. */
-enum stream_fate {
-    STREAM_LIVES,
-    STREAM_REFUSED, /* it never connects */
-    STREAM_ENDED,   /* both ends see the other's half end */
-    STREAM_RESET,   /* both ends see a reset */
+enum stream_cut {
+    CUT_NEVER,
+    CUT_REFUSED, /* it never comes about */
+    CUT_END,     /* both ends see the other's FIN */
+    CUT_RESET,
+    CUT_STALL, /* nothing arrives any more, and nobody says so */
+    STREAM_CUTS,
 };
 
-struct stream_network;
-struct stream;
+/* How one stream behaves. */
+struct stream_plan {
+    size_t segment_maximum; /* bytes that arrive at once: 1 to this */
+    size_t write_maximum;   /* bytes that are taken at once: 0 to this */
+    size_t room;            /* bytes on the way in each direction */
+    enum stream_cut cut;
+    size_t cut_after; /* bytes have arrived, in both directions together */
+};
 
+struct stream_pair;
+struct stream_network;
+
+/* One end of a stream: the `link` of a connection. */
+struct stream_end {
+    struct stream_pair *pair;
+    int side;
+    struct connection *connection; /* NULL before and after */
+    struct byte_queue in;          /* on the way to it */
+    bool wants_input, is_blocked, is_closed;
+    bool gets_end, gets_reset, has_ended;
+    size_t ready_place; /* in the network's list, from 1; 0: nothing can happen to it */
+};
+
+struct stream_pair {
+    struct stream_network *network;
+    struct stream_pair *next;
+    struct stream_end ends[STREAM_ENDS];
+    struct stream_plan plan;
+    unsigned number; /* as `plan` says: which stream of the test's it is */
+    size_t arrived;
+    bool is_dialling, was_cut;
+};
+
+/* A stack of the two. */
 struct stream_node {
     struct stream_network *network;
     struct stack *stack;
-};
-
-/* One end of a stream; to a stack it is a `link`. */
-struct stream_end {
-    struct stream *stream;
-    struct stream_node *node;
-    struct connection *connection; /* NULL: not yet, or it has closed */
-    struct timer arrival;          /* something comes in */
-    struct timer room;             /* what was refused can be written */
-    uint8_t *bytes;                /* on the way to this end */
-    size_t size, capacity;
-    size_t piece_maximum; /* at most so much arrives at once */
-    bool is_ending;       /* the other end has closed, after `bytes` */
-    bool is_broken;       /* a reset is on its way */
-    bool is_held;         /* nothing arrives until stream_let_go */
-    bool refuses;         /* wants no input now */
-    bool was_refused;     /* the other end has more than there was room for */
-    bool has_closed, saw_end;
-};
-
-struct stream {
-    struct stream *next;
-    struct stream_network *network;
-    struct connection *dialling; /* NULL once connected, or given up */
-    struct timer dial;
-    enum coax_scheme scheme;
-    enum stream_fate fate;
-    bool is_released;          /* by the test: an end was asked to end it in order */
-    uint64_t left;             /* bytes that still arrive before the fate comes */
-    struct stream_end ends[2]; /* who dialled, who accepted */
+    int side;
 };
 
 struct stream_network {
     uint64_t random_state;
     coax_instant now;
-    struct timer_heap timers;
-    struct stream_node nodes[STREAM_NODES];
-    unsigned node_count;
-    struct stream *streams; /* all that there ever were, the latest first */
-    unsigned stream_count;
-    uint32_t delay_maximum_us; /* of a piece */
-    unsigned fate_percent;     /* of new streams, how many are lost some time */
-    uint32_t fate_bytes;       /* that time: within so many bytes */
-    bool is_one_piece;         /* all that is written arrives at once */
-    bool holds_dials;          /* nothing connects */
+    struct stream_node nodes[STREAM_ENDS];
+    struct stream_pair *pairs;
+    struct stream_end **ready;
+    size_t ready_count, ready_capacity;
+    unsigned dial_count;
+    /* Decides about a stream that the client dials; returns its number. */
+    unsigned (*plan)(void *user, const struct stream_target *target, struct stream_plan *plan);
+    void *user;
 };
 
-void stream_network_init(struct stream_network *network, uint64_t seed);
-
-/* Frees the stacks, then what is left. */
+/* The client and the server with these settings, both with the same key for secure schemes. */
+void stream_network_init(struct stream_network *network, uint64_t seed, const coax_endpoint_config *client,
+                         const coax_endpoint_config *server);
 void stream_network_free(struct stream_network *network);
 
-/* Adds a node that has a pre-shared key for every secure scheme. */
-struct stream_node *stream_network_add(struct stream_network *network, const coax_endpoint_config *config);
+uint64_t stream_network_random(struct stream_network *network);
 
-/* The stream of a connection that is being dialled or connected. */
-struct stream *stream_of(const struct connection *connection);
+/* Something happens to one of the streams; false if nothing can without time passing. */
+bool stream_network_step(struct stream_network *network);
+/* Time passes until something is due; false if nothing is. */
+bool stream_network_wait(struct stream_network *network);
 
-/* That which is not `end`. */
-struct stream_end *stream_other_end(struct stream_end *end);
+/* The stack, to be called now. */
+struct stack *stream_network_stack(struct stream_network *network, int side);
 
-/* The fate comes now. */
-void stream_strike(struct stream *stream, enum stream_fate fate);
-
-/* Nothing arrives at the end any more until it is let go. */
-void stream_hold(struct stream_end *end);
-void stream_let_go(struct stream_end *end);
-
-/* Bytes that the other end never wrote arrive next. */
-void stream_inject(struct stream_end *end, const void *data, size_t size);
-
-/* Makes a request that goes to a URI once it is submitted; `path` is that of the URI. */
-struct coax_request *stream_request(struct stream_node *from, const char *path);
-
-/* The connection to a URI, begun if need be. */
-enum coax_status stream_connect(struct stream_node *from, const char *uri, struct coax_remote **remote,
-                                coax_error *error);
-
-/* Lets time pass. */
-void stream_network_run(struct stream_network *network, coax_instant until);
-void stream_network_pass_ms(struct stream_network *network, uint64_t ms);
-
-/* One turn: what is due at the earliest moment. False if that is after `until`. */
-bool stream_network_turn(struct stream_network *network, coax_instant until);
+/* The stream that carries a connection, or is to. */
+struct stream_pair *stream_network_pair(struct coax_remote *remote);
 
 #endif

@@ -186,7 +186,7 @@ static void says_why_it_cannot_start(void **state) {
         const char *expected;
     } cases[] = {
         {{"serve", "coaps://127.0.0.1:0"}, EXIT_SECURITY, "--credentials FILE"},
-        {{"serve", "coap+tcp://127.0.0.1"}, EXIT_USAGE, "coap+tcp"},
+        {{"serve", "http://127.0.0.1"}, EXIT_USAGE, "http"},
         {{"serve", "coap://192.0.2.1:0"}, EXIT_ERROR, "192.0.2.1"},
         {{"serve", "--credentials", "/nonexistent"}, EXIT_USAGE, "/nonexistent"},
         {{"serve", "--files", "/nonexistent"}, EXIT_USAGE, "--files '/nonexistent': No such file"},

@@ -3,6 +3,7 @@
 
    COAX_SIM_RUNS sets the number of runs of each kind, COAX_SIM_SEED the first seed; a failure prints its seed. */
 #include "sim/network.h"
+#include "sim/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -153,14 +154,9 @@ static void run_once(struct run *run, uint64_t seed, bool secure) {
     network_free(&run->network);
 }
 
-static uint64_t setting(const char *name, uint64_t otherwise) {
-    const char *text = getenv(name);
-    return text == NULL ? otherwise : strtoull(text, NULL, 10);
-}
-
 static void run_many(bool secure) {
-    uint64_t runs = setting("COAX_SIM_RUNS", 10000);
-    uint64_t first = setting("COAX_SIM_SEED", 1);
+    uint64_t runs = sim_setting("COAX_SIM_RUNS", 10000);
+    uint64_t first = sim_setting("COAX_SIM_SEED", 1);
     uint64_t answered_count = 0, timed_out = 0, lost = 0, sent = 0;
     for (uint64_t seed = first; seed < first + runs; seed++) {
         struct run run;

@@ -1,5 +1,6 @@
 #include "sim/network.h"
 
+#include "sim/random.h"
 #include "virtual_clock.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -13,12 +14,8 @@ struct network_datagram {
     uint8_t *data;
 };
 
-/* splitmix64: small, and the same everywhere. */
 uint64_t network_random(struct network *network) {
-    uint64_t z = network->random_state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
+    return sim_random(&network->random_state);
 }
 
 static bool happens(struct network *network, unsigned percent) {
@@ -106,10 +103,7 @@ static void transmit(void *user, const struct path *path, const uint8_t *data, s
 
 static void fill_random(void *user, void *out, size_t size) {
     struct network_node *node = user;
-    uint8_t *bytes = out;
-    for (size_t i = 0; i < size; i++) {
-        bytes[i] = (uint8_t)network_random(node->network);
-    }
+    sim_random_fill(&node->network->random_state, out, size);
 }
 
 void network_init(struct network *network, uint64_t seed, const struct network_conditions *conditions) {

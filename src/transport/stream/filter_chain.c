@@ -353,8 +353,7 @@ static enum coax_status send_sealed(struct filter_chain *chain, const struct coa
 
 enum coax_status coax_filter_chain_send(struct filter_chain *chain, const struct coax_message *message,
                                         coax_error *error) {
-    if (!chain->is_open || chain->is_over || chain->is_closing || chain->is_broken
-        || (is_websocket(chain) && !coax_websocket_is_open(&chain->reader.websocket))) {
+    if (!chain->is_open || chain->is_over || chain->is_closing || chain->is_broken) {
         return coax_fail(error, COAX_E_STATE, "The connection is not open");
     }
     size_t size = coax_frame_size(form_of(chain), message);

@@ -111,6 +111,9 @@ static void stops_after_every_message_if_it_is_asked_to(void **state) {
         (void)chain_move(&pair, CHAIN_CLIENT); /* nothing comes by itself */
         assert_int_equal(server->messages, 1);
         assert_true(coax_filter_chain_held(server->chain) > count);
+        if (coax_scheme_is_secure(schemes[i])) { /* what is sealed stays so */
+            assert_int_equal(byte_queue_size(&server->chain->plain), 0);
+        }
         for (unsigned n = 2; n <= count; n++) {
             coax_filter_chain_resume(server->chain);
             assert_int_equal(server->messages, n);
@@ -220,6 +223,11 @@ static void what_is_not_taken_waits(void **state) {
 
 /* --- goodbye --- */
 
+static bool is_closed(struct tls_session *session) {
+    size_t taken;
+    return coax_tls_session_send(session, (const uint8_t *)"x", 1, &taken) == COAX_E_STATE;
+}
+
 static void a_goodbye_reaches_the_peer_behind_what_was_sent(void **state) {
     (void)state;
     static const char *const texts[SCHEMES] = {"", "code 1000", "", "code 1000"};
@@ -238,6 +246,7 @@ static void a_goodbye_reaches_the_peer_behind_what_was_sent(void **state) {
             chain_assert_end(to, COAX_E_LOST, "The peer ended the connection");
         } else {
             chain_assert_end(to, COAX_E_CLOSE_NOTIFY, texts[i % SCHEMES]);
+            assert_true(to->chain->tls == NULL || is_closed(to->chain->tls));
         }
         assert_int_equal(from->ended, 0);
         assert_int_equal(coax_filter_chain_pending(from->chain), 0);

@@ -218,9 +218,9 @@ static bool expect_lost(enum coax_scheme scheme, int from, size_t size) {
     bool is_cut = run_until(&pair, from, size);
     assert_int_equal(other->ended, 0);
     coax_filter_chain_receive_end(other->chain);
-    const char *text = other->opened == 0 && other->chain->tls == NULL ? "before it was upgraded" : "ended";
-    bool is_clear = other->chain->tls == NULL;
-    text = is_clear && coax_filter_chain_is_within_message(other->chain) ? "within a message" : text;
+    const char *text = other->opened == 0 ? "before it was upgraded" : "ended";
+    text = coax_filter_chain_is_within_message(other->chain) ? "within a message" : text;
+    text = other->chain->tls != NULL ? "TLS" : text;
     chain_assert_end(other, COAX_E_LOST, text);
     coax_filter_chain_receive_end(other->chain); /* once is enough */
     coax_filter_chain_flush(other->chain);

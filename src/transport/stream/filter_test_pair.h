@@ -218,6 +218,8 @@ static inline void chain_pair_init(struct chain_pair *pair, enum coax_scheme sch
             .random = chain_random,
         };
         coax_filter_setup_init(&side->setup);
+        side->chain = calloc(1, sizeof *side->chain);
+        assert_non_null(side->chain);
         if (coax_scheme_is_secure(scheme)) {
             side->credentials = coax_credentials_new();
             assert_non_null(side->credentials);
@@ -261,8 +263,6 @@ static bool chain_take_first(struct credential *credential, void *user) {
 
 static inline enum coax_status chain_listen(struct chain_pair *pair, coax_error *error) {
     struct chain_side *server = &pair->sides[CHAIN_SERVER];
-    server->chain = calloc(1, sizeof *server->chain);
-    assert_non_null(server->chain);
     return coax_filter_chain_start_server(server->chain, &server->setup, server, pair->scheme, CHAIN_NOW, error);
 }
 
@@ -273,8 +273,6 @@ static inline enum coax_status chain_connect(struct chain_pair *pair, const char
         coax_credentials_each(client->credentials, chain_take_first, &target.credential);
         assert_non_null(target.credential);
     }
-    client->chain = calloc(1, sizeof *client->chain);
-    assert_non_null(client->chain);
     return coax_filter_chain_start_client(client->chain, &client->setup, client, &target, CHAIN_NOW, error);
 }
 

@@ -1,5 +1,6 @@
-/* One request over DTLS, client and server, with the n-th allocation of our own code failing, for every n: an error
-   each time or success, never a crash, a leak or a request without its one callback.
+/* One request over DTLS, and one over each kind of connection, client and server, with the n-th allocation of our own
+   code failing, for every n: an error each time or success, never a crash, a leak or a request without its one
+   callback.
 
    The linker turns our calls of malloc, calloc, realloc and strdup into the functions below (cmake/tests.cmake); GnuTLS
    and Jansson allocate as ever. */
@@ -47,6 +48,14 @@ char *__wrap_strdup(const char *text) {
 
 enum { CLIENT, SERVER };
 
+/* The one stream between the two, as one node sees it. */
+struct stream_end {
+    uint8_t bytes[16384]; /* on the way to it */
+    size_t size;
+    struct connection *connection; /* NULL before and after */
+    bool is_closed, gets_end;
+};
+
 struct world {
     struct stack *stacks[2];
     struct address addresses[2];
@@ -55,11 +64,15 @@ struct world {
         size_t size;
     } queues[2][64]; /* to the node */
     unsigned heads[2], tails[2];
+    struct stream_end ends[2];
+    struct connection *dialled; /* and not yet connected */
     uint64_t random;
     struct sender {
         struct world *world;
         int node;
     } senders[2];
+    enum coax_scheme scheme;
+    const char *uri;
     unsigned callbacks;
     uint8_t code;
     coax_error error;
@@ -85,6 +98,83 @@ static void fill_random(void *user, void *out, size_t size) {
     }
 }
 
+/* --- the one stream --- */
+
+static enum coax_status stream_open(void *user, struct connection *connection, coax_error *error) {
+    (void)error;
+    ((struct sender *)user)->world->dialled = connection;
+    return COAX_OK;
+}
+
+static void stream_cancel_open(void *user, struct connection *connection) {
+    (void)connection;
+    ((struct sender *)user)->world->dialled = NULL;
+}
+
+static size_t stream_write(void *user, void *link, const uint8_t *data, size_t size) {
+    struct sender *sender = user;
+    struct stream_end *to = &sender->world->ends[1 - sender->node];
+    (void)link;
+    size_t room = sizeof to->bytes - to->size;
+    size = size < room ? size : room;
+    if (!to->is_closed) {
+        memcpy(to->bytes + to->size, data, size);
+        to->size += size;
+    }
+    return size;
+}
+
+static void stream_want_input(void *user, void *link, bool wanted) {
+    (void)user;
+    (void)link;
+    (void)wanted;
+}
+
+static void stream_close(void *user, void *link, bool reset) {
+    struct sender *sender = user;
+    struct stream_end *own = link;
+    (void)reset;
+    assert_false(own->is_closed);
+    own->is_closed = true;
+    own->connection = NULL;
+    sender->world->ends[1 - sender->node].gets_end = true;
+}
+
+static void connect_stream(struct world *world) {
+    struct stream_end *client = &world->ends[CLIENT], *server = &world->ends[SERVER];
+    struct connection *dialled = world->dialled;
+    struct stream_target target;
+    world->dialled = NULL;
+    coax_connection_target(dialled, &target);
+    if (coax_stream_accept(&world->stacks[SERVER]->streams, target.scheme, server, &world->addresses[CLIENT],
+                           &world->addresses[SERVER], &server->connection, NULL)
+        != COAX_OK) {
+        server->is_closed = client->gets_end = true;
+    }
+    client->connection = dialled;
+    coax_connection_opened(dialled, client, &world->addresses[SERVER], &world->addresses[CLIENT]);
+}
+
+static void carry_to(struct world *world, int node) {
+    struct stream_end *end = &world->ends[node];
+    uint8_t bytes[sizeof end->bytes];
+    size_t size = end->size;
+    if (end->connection == NULL) {
+        return;
+    }
+    end->size = 0;
+    memcpy(bytes, end->bytes, size);
+    if (size > 0) {
+        coax_connection_receive(end->connection, bytes, size);
+    } else if (end->gets_end) {
+        end->gets_end = false;
+        coax_connection_receive_end(end->connection);
+    }
+    coax_stack_flush(world->stacks[node]);
+}
+
+/* --- the nodes --- */
+
 static void answered(coax_request *request, const coax_message *response, const coax_error *error, void *user) {
     struct world *world = user;
     (void)request;
@@ -106,11 +196,18 @@ static enum coax_status make_stack(struct world *world, int node) {
     static const char key[] = "0123456789abcdef";
     world->senders[node] = (struct sender){world, node};
     const struct datagram_output output = {transmit, fill_random, &world->senders[node]};
-    enum coax_status status = coax_stack_new(&world->stacks[node], NULL, &output, NULL, COAX_SECOND, NULL);
-    if (status == COAX_OK) {
-        status = coax_credentials_set_psk(world->stacks[node]->credentials, "coaps://*", "device", 6, key, 16, NULL);
+    const struct stream_output streams = {stream_open,  stream_cancel_open, stream_write,         stream_want_input,
+                                          stream_close, fill_random,        &world->senders[node]};
+    enum coax_status status = coax_stack_new(&world->stacks[node], NULL, &output, &streams, COAX_SECOND, NULL);
+    if (status != COAX_OK || !coax_scheme_is_secure(world->scheme)) {
+        return status;
     }
-    return status == COAX_OK ? coax_stack_enable_dtls(world->stacks[node], NULL) : status;
+    status = coax_credentials_set_psk(world->stacks[node]->credentials, world->uri, "device", 6, key, 16, NULL);
+    if (status != COAX_OK) {
+        return status;
+    }
+    return world->scheme == COAX_SCHEME_COAPS ? coax_stack_enable_dtls(world->stacks[node], NULL)
+                                              : coax_stack_enable_tls(world->stacks[node], NULL);
 }
 
 static struct path path_to(const struct world *world, int to) {
@@ -121,15 +218,24 @@ static struct path path_to(const struct world *world, int to) {
     return path;
 }
 
-static enum coax_status ask(struct world *world) {
+static enum coax_status find_remote(struct world *world, struct coax_remote **remote) {
     struct stack *client = world->stacks[CLIENT];
-    struct path path = path_to(world, SERVER);
+    if (world->scheme == COAX_SCHEME_COAPS) {
+        struct path path = path_to(world, SERVER);
+        return coax_stack_remote(client, &path, true, world->uri, NULL, remote, NULL);
+    }
+    coax_uri uri;
+    assert_int_equal(coax_uri_parse(&uri, world->uri, NULL), COAX_OK);
+    return coax_stack_connection(client, &uri, world->uri, remote, NULL);
+}
+
+static enum coax_status ask(struct world *world) {
     struct coax_remote *remote;
-    enum coax_status status = coax_stack_remote(client, &path, true, "coaps://10.0.0.2/", NULL, &remote, NULL);
+    enum coax_status status = find_remote(world, &remote);
     if (status != COAX_OK) {
         return status;
     }
-    struct coax_request *request = coax_request_create(&client->requests, COAX_POST, "coaps://10.0.0.2/hello");
+    struct coax_request *request = coax_request_create(&world->stacks[CLIENT]->requests, COAX_POST, world->uri);
     if (request == NULL) {
         return COAX_E_NO_MEMORY;
     }
@@ -157,6 +263,13 @@ static void deliver_all(struct world *world) {
             coax_stack_receive(world->stacks[node], &path, true, node == SERVER, datagram.data, datagram.size);
         }
     }
+    if (world->dialled != NULL) {
+        connect_stream(world);
+    }
+    for (int node = CLIENT; node <= SERVER; node++) {
+        coax_stack_flush(world->stacks[node]);
+        carry_to(world, node);
+    }
 }
 
 static void pass_time(struct world *world) {
@@ -170,8 +283,12 @@ static void pass_time(struct world *world) {
 }
 
 /* The whole scenario. Returns whether everything that could fail at once succeeded; then there is a callback. */
-static bool run_scenario(struct world *world) {
+static bool run_scenario(struct world *world, const char *uri) {
+    coax_uri parsed;
     memset(world, 0, sizeof *world);
+    assert_int_equal(coax_uri_parse(&parsed, uri, NULL), COAX_OK);
+    world->uri = uri;
+    world->scheme = parsed.scheme;
     world->addresses[CLIENT] = coax_address_ip4(10, 0, 0, 1, 40000);
     world->addresses[SERVER] = coax_address_ip4(10, 0, 0, 2, 5684);
     coax_resource_config config = COAX_RESOURCE_CONFIG_INIT;
@@ -187,12 +304,11 @@ static bool run_scenario(struct world *world) {
     return is_sent;
 }
 
-static void every_allocation_may_fail(void **state) {
-    (void)state;
+static void every_allocation_may_fail(const char *uri) {
     static struct world world;
     is_counting = true;
-    failing_allocation = 0;
-    assert_true(run_scenario(&world));
+    allocation_count = failing_allocation = 0;
+    assert_true(run_scenario(&world, uri));
     assert_int_equal(world.callbacks, 1);
     assert_int_equal(world.code, COAX_CONTENT);
     uint64_t total = allocation_count;
@@ -200,7 +316,7 @@ static void every_allocation_may_fail(void **state) {
     assert_true(total > 20);
     for (failing_allocation = 1; failing_allocation <= total; failing_allocation++) {
         allocation_count = 0;
-        bool is_sent = run_scenario(&world);
+        bool is_sent = run_scenario(&world, uri);
         assert_int_equal(world.callbacks, is_sent ? 1 : 0);
         if (!is_sent) {
             refused++;
@@ -213,11 +329,42 @@ static void every_allocation_may_fail(void **state) {
         }
     }
     is_counting = false;
-    printf("%llu allocations: %u failed at once, %u by an error or 5.03, %u were made up for\n",
+    printf("%s: %llu allocations: %u failed at once, %u by an error or 5.03, %u were made up for\n", uri,
            (unsigned long long)total, refused, failed, survived);
 }
 
+static void of_dtls(void **state) {
+    (void)state;
+    every_allocation_may_fail("coaps://10.0.0.2/");
+}
+
+static void of_tcp(void **state) {
+    (void)state;
+    every_allocation_may_fail("coap+tcp://10.0.0.2/");
+}
+
+static void of_tls(void **state) {
+    (void)state;
+    every_allocation_may_fail("coaps+tcp://10.0.0.2/");
+}
+
+static void of_websocket(void **state) {
+    (void)state;
+    every_allocation_may_fail("coap+ws://10.0.0.2/");
+}
+
+static void of_websocket_over_tls(void **state) {
+    (void)state;
+    every_allocation_may_fail("coaps+ws://10.0.0.2/");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(of_dtls),
+        cmocka_unit_test(of_tcp),
+        cmocka_unit_test(of_tls),
+        cmocka_unit_test(of_websocket),
+        cmocka_unit_test(of_websocket_over_tls),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

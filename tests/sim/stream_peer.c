@@ -1,6 +1,7 @@
 #include "sim/stream_peer.h"
 
 #include "base/error.h"
+#include "sim/random.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,16 +9,6 @@
 enum { HELD_BACK = 10, PIECE = 4096 };
 
 static const char psk[] = "0123456789abcdef";
-
-/* splitmix64 */
-static void fill_random(struct peer_world *world, void *out, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        uint64_t z = world->random_state += UINT64_C(0x9e3779b97f4a7c15);
-        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-        ((uint8_t *)out)[i] = (uint8_t)(z ^ (z >> 31));
-    }
-}
 
 static void must(bool is_so) {
     assert(is_so);
@@ -79,7 +70,7 @@ static void stack_close(void *user, void *link, bool reset) {
 }
 
 static void stack_random(void *user, void *out, size_t size) {
-    fill_random(user, out, size);
+    sim_random_fill(&((struct peer_world *)user)->random_state, out, size);
 }
 
 static void no_datagrams(void *user, const struct path *path, const uint8_t *data, size_t size) {
@@ -163,7 +154,7 @@ static void peer_ended(void *user, const coax_error *error) {
 }
 
 static void peer_random(void *user, void *out, size_t size) {
-    fill_random(((struct stream_peer *)user)->world, out, size);
+    sim_random_fill(&((struct stream_peer *)user)->world->random_state, out, size);
 }
 
 void peer_send(struct stream_peer *peer, uint8_t code, const char *path) {

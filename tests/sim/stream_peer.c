@@ -99,6 +99,13 @@ static void serve_hello(coax_exchange *exchange, const coax_message *request, vo
     (void)coax_respond_text(exchange, COAX_CONTENT, "hello");
 }
 
+static void serve_large(coax_exchange *exchange, const coax_message *request, void *user) {
+    static const uint8_t payload[PEER_LARGE];
+    (void)request;
+    (void)user;
+    (void)coax_respond(exchange, COAX_CONTENT, COAX_NO_FORMAT, payload, sizeof payload);
+}
+
 static void serve_slow(coax_exchange *exchange, const coax_message *request, void *user) {
     struct peer_world *world = user;
     (void)request;
@@ -216,6 +223,7 @@ void peer_world_init(struct peer_world *world, const coax_endpoint_config *confi
     add_credentials(world->stack->credentials);
     must(coax_stack_enable_tls(world->stack, NULL) == COAX_OK);
     add_resource(world, "hello", serve_hello);
+    add_resource(world, "large", serve_large);
     add_resource(world, "slow", serve_slow);
     init_peers(world, config);
 }
@@ -235,14 +243,11 @@ void peer_world_free(struct peer_world *world) {
     coax_credentials_free(world->credentials);
 }
 
-enum coax_status peer_world_ask_remote(struct peer_world *world, struct coax_remote *remote, size_t payload_size,
+enum coax_status peer_world_ask_remote(struct peer_world *world, struct coax_remote *remote,
                                        struct peer_answer *answer) {
-    static const uint8_t payload[8192];
     *answer = (struct peer_answer){.callbacks = 0};
-    must(payload_size <= sizeof payload);
     struct coax_request *request = coax_request_create(&world->stack->requests, COAX_POST, "/");
     must(request != NULL);
-    must(coax_request_set_payload(request, COAX_NO_FORMAT, payload, payload_size) == COAX_OK);
     must(coax_request_start(request, note_answer, answer, NULL) == COAX_OK);
     enum coax_status status = coax_request_submit(request, remote, &answer->error);
     if (status != COAX_OK) {
@@ -258,14 +263,13 @@ static const char *const names[] = {
     [COAX_SCHEME_COAPS_WS] = "coaps+ws://server.example/",
 };
 
-enum coax_status peer_world_ask(struct peer_world *world, enum coax_scheme scheme, size_t payload_size,
-                                struct peer_answer *answer) {
+enum coax_status peer_world_ask(struct peer_world *world, enum coax_scheme scheme, struct peer_answer *answer) {
     coax_uri uri;
     struct coax_remote *remote;
     coax_error error;
     must(coax_uri_parse(&uri, names[scheme], NULL) == COAX_OK);
     must(coax_stack_connection(world->stack, &uri, names[scheme], &remote, &error) == COAX_OK);
-    return peer_world_ask_remote(world, remote, payload_size, answer);
+    return peer_world_ask_remote(world, remote, answer);
 }
 
 struct stream_peer *peer_world_dialled(struct peer_world *world) {

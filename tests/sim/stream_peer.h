@@ -5,7 +5,8 @@
 
 #include "stack/stack.h"
 
-enum { STREAM_PEERS = 4 };
+/* PEER_LARGE: bytes, such that a message of them is one that every peer takes. */
+enum { STREAM_PEERS = 4, PEER_LARGE = 1100 };
 
 /* What of the peer's last bytes does not arrive. */
 enum peer_hold {
@@ -53,14 +54,13 @@ struct peer_world {
     coax_exchange *deferred; /* of a request to "slow" */
 };
 
-/* The stack serves "hello" and, late, "slow". */
+/* The stack serves "hello", "large" and, late, "slow". */
 void peer_world_init(struct peer_world *world, const coax_endpoint_config *config);
 void peer_world_free(struct peer_world *world);
 
-/* The stack sends a POST with so many bytes; dials if there is no connection. */
-enum coax_status peer_world_ask(struct peer_world *world, enum coax_scheme scheme, size_t payload_size,
-                                struct peer_answer *answer);
-enum coax_status peer_world_ask_remote(struct peer_world *world, struct coax_remote *remote, size_t payload_size,
+/* The stack sends a POST; dials if there is no connection. */
+enum coax_status peer_world_ask(struct peer_world *world, enum coax_scheme scheme, struct peer_answer *answer);
+enum coax_status peer_world_ask_remote(struct peer_world *world, struct coax_remote *remote,
                                        struct peer_answer *answer);
 
 /* The peer that the stack dialled last. */

@@ -28,7 +28,6 @@ enum {
     MESSAGE_S = 20,
     PING_S = 60,
     PONG_S = 10,
-    LARGE = 1100, /* what every peer takes, and enough to make the stack wait for the peer to read */
 };
 
 static coax_endpoint_config make_config(void) {
@@ -39,6 +38,7 @@ static coax_endpoint_config make_config(void) {
     config.ping_interval_ms = PING_S * 1000;
     config.ping_timeout_ms = PONG_S * 1000;
     config.max_stream_output = 1024;
+    config.max_stream_memory = 65536;
     return config;
 }
 
@@ -72,7 +72,7 @@ static void begin(struct scene *scene, const struct stream_peer *settings) {
         return;
     }
     scene->has_asked = true;
-    assert_int_equal(peer_world_ask(&scene->world, scene->scheme, 0, &scene->answer), COAX_OK);
+    assert_int_equal(peer_world_ask(&scene->world, scene->scheme, &scene->answer), COAX_OK);
     scene->peer = peer_world_dialled(&scene->world);
     struct connection *connection = scene->peer->connection;
     if (settings != NULL) {
@@ -90,10 +90,10 @@ static void begin_and_connect(struct scene *scene, const struct stream_peer *set
     }
 }
 
-static void ask_more(struct scene *scene, size_t payload_size) {
+static void ask_more(struct scene *scene) {
     scene->has_asked = true;
     assert_non_null(scene->world.opened);
-    assert_int_equal(peer_world_ask_remote(&scene->world, scene->world.opened, payload_size, &scene->answer), COAX_OK);
+    assert_int_equal(peer_world_ask_remote(&scene->world, scene->world.opened, &scene->answer), COAX_OK);
     peer_world_settle(&scene->world);
 }
 
@@ -131,7 +131,7 @@ static void idle(struct scene *scene) {
 static void in_flight(struct scene *scene) {
     begin_and_connect(scene, NULL);
     scene->peer->is_mute = true;
-    ask_more(scene, 0);
+    ask_more(scene);
     assert_int_equal(scene->answer.callbacks, 0);
 }
 
@@ -152,13 +152,25 @@ static void within_a_message(struct scene *scene) {
     assert_true(byte_queue_size(&scene->peer->to_stack) > 0);
 }
 
+/* A peer that asks on and on, and reads nothing. */
+static void ask_until_paused(struct scene *scene) {
+    scene->peer->is_blocked = true;
+    for (int i = 0; i < 16; i++) {
+        peer_send(scene->peer, COAX_POST, "large");
+        peer_world_settle(&scene->world);
+    }
+    assert_false(scene->peer->wants_input);
+}
+
 static void paused(struct scene *scene) {
     begin_and_connect(scene, NULL);
-    scene->peer->is_blocked = true;
-    ask_more(scene, LARGE);
-    peer_send(scene->peer, COAX_PING, NULL);
-    peer_world_settle(&scene->world);
-    assert_false(scene->peer->wants_input);
+    scene->has_asked = false;
+    ask_until_paused(scene);
+}
+
+static void paused_in_flight(struct scene *scene) {
+    in_flight(scene);
+    ask_until_paused(scene);
 }
 
 static void release_done(struct release_wait *wait, struct coax_remote *remote, const coax_error *error) {
@@ -279,6 +291,14 @@ static const struct row {
       {COAX_E_LOST, MESSAGE_S},
       {COAX_E_LOST, MESSAGE_S},
       {COAX_E_LOST, MESSAGE_S}}},
+    {"paused, request in flight",
+     anywhere,
+     paused_in_flight,
+     {{COAX_E_LOST, MESSAGE_S},
+      {COAX_E_LOST, 0},
+      {COAX_E_LOST, MESSAGE_S},
+      {COAX_E_LOST, MESSAGE_S},
+      {COAX_E_LOST, MESSAGE_S}}},
     {"releasing",
      anywhere,
      releasing,
@@ -371,7 +391,7 @@ static void expect(const struct scene *scene, const struct row *row, enum event 
 /* A connection begins from nothing, and a request is answered on it. */
 static void expect_service(struct scene *scene, const struct row *row, enum event event) {
     if (scene->is_client) {
-        assert_int_equal(peer_world_ask(&scene->world, scene->scheme, 0, &scene->next), COAX_OK);
+        assert_int_equal(peer_world_ask(&scene->world, scene->scheme, &scene->next), COAX_OK);
         peer_accept(peer_world_dialled(&scene->world));
         expect(scene, row, event, scene->next.callbacks == 1 && scene->next.code == COAX_CHANGED,
                "the next request failed");

@@ -22,6 +22,7 @@ enum {
     PAYLOAD = 3000,
     STEP_MS = 20,
     STEPS = 1000,
+    DEFERRED_MS = 1500,
     QUIET_MS = 120000,
 };
 
@@ -43,6 +44,7 @@ struct slot {
 
 struct deferred {
     coax_exchange *exchange;
+    coax_instant since;
     unsigned number;
 };
 
@@ -111,19 +113,31 @@ static void serve(coax_exchange *exchange, const coax_message *request, void *us
     }
     keep_peer(&run->slots[question->slot], coax_exchange_remote(exchange));
     if (number % 3 == 2) {
-        run->deferred[run->deferred_count++] = (struct deferred){coax_exchange_defer(exchange), number};
+        run->deferred[run->deferred_count++] = (struct deferred){coax_exchange_defer(exchange), run->mesh.now, number};
     } else {
         answer(exchange, question);
     }
 }
 
+static void answer_one(struct run *run, unsigned place) {
+    struct deferred picked = run->deferred[place];
+    run->deferred[place] = run->deferred[--run->deferred_count];
+    answer(picked.exchange, &run->questions[picked.number]);
+}
+
 /* Any of those that wait. */
 static void answer_deferred(struct run *run) {
     if (run->deferred_count > 0) {
-        struct deferred *picked = &run->deferred[draw(run, run->deferred_count)];
-        struct deferred copy = *picked;
-        *picked = run->deferred[--run->deferred_count];
-        answer(copy.exchange, &run->questions[copy.number]);
+        answer_one(run, (unsigned)draw(run, run->deferred_count));
+    }
+}
+
+/* Sooner than a released connection is given up. */
+static void answer_overdue(struct run *run) {
+    for (unsigned i = run->deferred_count; i-- > 0;) {
+        if (run->mesh.now - run->deferred[i].since > DEFERRED_MS * COAX_MILLISECOND) {
+            answer_one(run, i);
+        }
     }
 }
 
@@ -132,11 +146,8 @@ static void answer_deferred(struct run *run) {
 /* What may have happened to a request whose stream had this fate. */
 static bool is_explained(const struct question *question, enum coax_status status) {
     const struct stream *stream = question->stream;
-    if (stream->is_released && (status == COAX_E_RELEASED || status == COAX_E_TIMEOUT || status == COAX_E_LOST)) {
-        return true;
-    }
-    if (question->run->is_restless && (status == COAX_E_RELEASED || status == COAX_E_TIMEOUT)) {
-        return true; /* it and the Release of an idle connection crossed, and the answer came too late for that */
+    if ((stream->is_released || question->run->is_restless) && status == COAX_E_RELEASED) {
+        return true; /* it waited for the connection, or for the peer to read, or crossed the peer's Release */
     }
     static const enum coax_status of_fate[] = {
         [STREAM_LIVES] = COAX_OK,
@@ -271,7 +282,7 @@ static void begin(struct run *run, uint64_t seed) {
     *run = (struct run){.seed = seed, .slot_count = SLOTS / thorough_step(1, 20), .is_restless = seed % 2 == 0};
     const coax_endpoint_config config = config_of(run);
     stream_mesh_init(&run->mesh, seed);
-    run->mesh.delay_maximum_us = (uint32_t)draw(run, 10) * 200;
+    run->mesh.delay_maximum_us = (uint32_t)draw(run, 5) * 200;
     run->mesh.fate_percent = 40;
     run->mesh.fate_bytes = 3000;
     for (unsigned i = 0; i < STREAM_NODES; i++) {
@@ -314,6 +325,7 @@ static void let_things_happen(struct run *run) {
         for (unsigned n = 0; n < run->slot_count / 100 && run->question_count < QUESTIONS; n++) {
             act(run);
         }
+        answer_overdue(run);
         stream_mesh_pass_ms(&run->mesh, STEP_MS);
         run->peak = connection_count(run) / 2 > run->peak ? connection_count(run) / 2 : run->peak;
     }

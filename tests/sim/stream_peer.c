@@ -122,6 +122,9 @@ static void note_answer(coax_request *request, const coax_message *response, con
     } else {
         answer->error = *error;
     }
+    if (answer->then != NULL) {
+        answer->then(answer);
+    }
 }
 
 /* --- the peer's filters --- */

@@ -37,6 +37,7 @@ struct peer_answer {
     unsigned callbacks;
     uint8_t code;
     coax_error error;
+    void (*then)(struct peer_answer *answer); /* within the callback; to be set after asking; may be NULL */
 };
 
 struct peer_world {

@@ -66,7 +66,7 @@ static const struct argument table[] = {
      offsetof(struct request_settings, accept)},
     {"option", 0, "NAME=VALUE", "add an option, by name or number; bytes as 0x01ff; repeatable", read_option,
      offsetof(struct request_settings, options)},
-    {"credentials", 0, "FILE", "keys and certificates for coaps; repeatable, later files win", argument_texts,
+    {"credentials", 0, "FILE", "keys and certificates for DTLS and TLS; repeatable, later files win", argument_texts,
      offsetof(struct request_settings, credentials)},
     {"non", 0, NULL, "send non-confirmable: no retransmission", argument_flag,
      offsetof(struct request_settings, non_confirmable)},
@@ -147,6 +147,7 @@ static const struct method_text method_texts[] = {
     {COAX_GET, "Asks for a resource and writes its payload to standard output.",
      "  coax coap://localhost/time\n"
      "  coax get coaps://localhost/ --credentials client.json --accept json\n"
+     "  coax get coaps+ws://example.org/time\n"
      "  coax get coap://[ff02::fd%25eth0]/.well-known/core --non --timeout 2\n"},
     {COAX_POST, "Hands a payload to a resource.",
      "  coax post coap://localhost/echo --payload hello\n"

@@ -48,7 +48,7 @@ class ReadmeTest(unittest.TestCase):
             done = subprocess.run(["bash", "-c", commands], cwd=folder, env={**os.environ, "HOME": home}, text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE_SECONDS, errors="replace")
         self.assertEqual(0, done.returncode, f"{commands}\n----\n{done.stdout}")
-        for expected in ("serves coap://127.0.0.1", "serves coaps://127.0.0.1", "</time>", '"n"', "hello from afar", "2.05"):
+        for expected in ("serves coap://127.0.0.1", "serves coaps://127.0.0.1", "serves coap+tcp://127.0.0.1", "</time>", "7.01 CSM", '"n"', "hello from afar", "2.05"):
             self.assertIn(expected, done.stdout)
 
     def test_every_link_leads_somewhere(self):

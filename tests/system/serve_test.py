@@ -500,8 +500,8 @@ class Starting(unittest.TestCase):
                     break
                 except (OSError, OverflowError):
                     continue
-        server = self.start("--bind", "127.0.0.1", "--port", str(port), "--credentials", credentials, count=2)
-        self.assertEqual([f"coap://127.0.0.1:{port}", f"coaps://127.0.0.1:{port + 1}"], server.uris)
+        server = self.start("--bind", "127.0.0.1", "--port", str(port), "--credentials", credentials, count=6)
+        self.assertEqual([f"coap://127.0.0.1:{port}", f"coaps://127.0.0.1:{port + 1}"], server.uris[:2])
         code, errors = self.run_to_its_end("--bind", "127.0.0.1", "--port", str(port))
         self.assertEqual(1, code)
         self.assertIn(str(port), errors)

@@ -99,10 +99,9 @@ static void keep_peer(struct slot *slot, coax_remote *remote) {
 
 static void serve(coax_exchange *exchange, const coax_message *request, void *user) {
     struct run *run = user;
-    unsigned number = UINT32_MAX;
-    if (coax_message_payload_size(request) >= sizeof number) {
-        memcpy(&number, coax_message_payload(request), sizeof number);
-    }
+    unsigned number;
+    assert_true(coax_message_payload_size(request) >= sizeof number);
+    memcpy(&number, coax_message_payload(request), sizeof number);
     assert_true(number < run->question_count);
     struct question *question = &run->questions[number];
     if (!is_payload(request, number, question->size)) {

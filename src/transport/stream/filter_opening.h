@@ -17,7 +17,7 @@ struct filter_opening {
 struct filter_opening *coax_filter_opening_new(bool is_server);
 void coax_filter_opening_free(struct filter_opening *opening); /* NULL is allowed */
 
-/* Takes bytes of the head; *taken is how many belong to it. COAX_E_STATE: more are needed. Else the head is done: */
+/* Both take bytes of the head; *taken is how many belong to it. */
 enum opening_progress { OPENING_MORE, OPENING_AGREED, OPENING_REFUSED, OPENING_NO_MEMORY };
 
 /* A server's. Unless more are needed, `answer` is to be sent; COAX_E_UPGRADE in *error when it is a refusal. */

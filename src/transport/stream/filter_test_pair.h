@@ -162,7 +162,7 @@ static bool chain_message_came(void *user, const struct coax_message *message) {
     side->messages++;
     side->sum = chain_add_message(side->sum, message);
     int added = snprintf(side->log + side->log_size, sizeof side->log - side->log_size, "%u.%02u %zu %zu\n",
-                         message->code >> 5U, message->code & 31U, message->token.size, message->payload.size);
+                         (unsigned)message->code >> 5, message->code & 31U, message->token.size, message->payload.size);
     side->log_size += (size_t)added < sizeof side->log - side->log_size ? (size_t)added : 0;
     chain_do(side, side->on_message, FAREWELL_NORMAL);
     return !side->pauses;

@@ -69,11 +69,14 @@ static bool read_node(struct bytes node, struct address *address) {
     return true;
 }
 
+static bool is_word(uint8_t byte) {
+    return !is_blank(byte) && !is_separator(byte) && byte != '=' && byte != '"' && byte != '\\';
+}
+
 /* What neither separates nor quotes. More than a token may hold, as proxies write addresses without the quotes too. */
 static struct bytes take_word(struct bytes *rest) {
     struct bytes word = bytes_of(rest->data, 0);
-    while (rest->size > 0 && !is_blank(rest->data[0]) && !is_separator(rest->data[0])
-           && memchr("=\"\\", rest->data[0], 3) == NULL) {
+    while (rest->size > 0 && is_word(rest->data[0])) {
         advance(rest, 1);
         word.size++;
     }

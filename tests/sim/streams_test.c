@@ -278,7 +278,7 @@ static coax_endpoint_config config_of(const struct run *run) {
 }
 
 static void begin(struct run *run, uint64_t seed) {
-    *run = (struct run){.seed = seed, .slot_count = SLOTS / thorough_step(1, 20), .is_restless = seed % 2 == 0};
+    *run = (struct run){.seed = seed, .slot_count = SLOTS / thorough_step(1, 10), .is_restless = seed % 2 == 0};
     const coax_endpoint_config config = config_of(run);
     stream_mesh_init(&run->mesh, seed);
     run->mesh.delay_maximum_us = (uint32_t)draw(run, 5) * 200;

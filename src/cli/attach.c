@@ -55,10 +55,10 @@ static void lost(struct attachment *attachment, const coax_error *error) {
         backoff_stood(&attachment->backoff, now_ms() - attachment->opened_ms);
         attachment->opened_ms = 0;
     }
-    uint32_t wait_ms = backoff_next_ms(&attachment->backoff, chance);
-    attachment->next_ms = now_ms() + wait_ms;
-    remark("%s; connecting again in %u.%u s", error->text, (unsigned)(wait_ms / 1000),
-           (unsigned)(wait_ms % 1000 / 100));
+    uint32_t delay_ms = backoff_next_ms(&attachment->backoff, chance);
+    attachment->next_ms = now_ms() + delay_ms;
+    remark("%s; connecting again in %u.%u s", error->text, (unsigned)(delay_ms / 1000),
+           (unsigned)(delay_ms % 1000 / 100));
 }
 
 static void opened(struct attachment *attachment) {

@@ -27,9 +27,9 @@ struct asked {
 /* --- clients --- */
 
 static void welcome(struct call *call, coax_remote *remote) {
-    char text[CALL_CLIENT_TEXT_CAPACITY];
     unsigned number = call_clients_add(&call->clients, remote);
     if (number > 0) {
+        char text[CALL_CLIENT_TEXT_CAPACITY];
         call->told_too_many = false;
         remark("client %u is here: %s", number, call_client_text(remote, text));
     } else if (!call->told_too_many) {

@@ -64,7 +64,8 @@ typedef struct coax_endpoint_config {
     uint32_t max_requests_per_connection; /* a peer's requests not yet answered; more are not read [64] */
     uint32_t max_stream_message_size;     /* our Max-Message-Size, in bytes [1048576]; 1152 to 16777216 */
     uint32_t max_stream_output;           /* bytes that wait for a peer to read them; more of its requests are not read,
-                                             more of our own queue [65536] */
+                                             more of our own queue [65536]. An end that waits for answers itself reads
+                                             on, up to a sixteenth of max_stream_memory */
     uint32_t max_stream_memory;           /* bytes that wait in all connections, in and out; who needs more is aborted
                                              [67108864] */
     uint32_t message_timeout_ms;          /* for a message to arrive whole, and a second more for each KiB that came

@@ -320,7 +320,7 @@ static const struct row {
     {"released",
      anywhere,
      released,
-     {{COAX_E_LOST, 0}, {COAX_E_LOST, 0}, {COAX_E_FORMAT, 0}, {COAX_E_TIMEOUT, RELEASE_S}, {COAX_E_CLOSE_NOTIFY, 0}}},
+     {{COAX_E_RELEASED, 0}, {COAX_E_LOST, 0}, {COAX_E_FORMAT, 0}, {COAX_E_TIMEOUT, RELEASE_S}, {COAX_E_RELEASED, 0}}},
     {"closing",
      anywhere,
      closing,

@@ -357,7 +357,10 @@ static void chain_unreadable(void *user, const coax_error *error, enum filter_fa
 static void chain_ended(void *user, const coax_error *error) {
     struct connection *connection = user;
     connection->has_ended = true;
-    coax_connection_end(connection, error);
+    /* After a Release the end was announced, and with its reasons. */
+    bool was_announced =
+        connection->release != NULL && (error->status == COAX_E_LOST || error->status == COAX_E_CLOSE_NOTIFY);
+    coax_connection_end(connection, was_announced ? connection->release : error);
 }
 
 void coax_connection_set_up_filters(struct stream_layer *layer) {

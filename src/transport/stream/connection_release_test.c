@@ -172,6 +172,17 @@ static void the_peers_release_waits_for_both_sides_requests(void **state) {
     assert_int_equal(fixture->lost.status, COAX_E_RELEASED);
 }
 
+static void a_peer_that_releases_and_goes_has_said_why(void **state) {
+    struct stream_fixture *fixture = *state;
+    struct connection *connection = fixture_accept(fixture);
+    fixture_feed_code(fixture, connection, COAX_GET, "a");
+    fixture_feed_code(fixture, connection, COAX_RELEASE, "");
+    assert_int_equal(fixture->lost_count, 0);
+    coax_connection_receive_end(connection);
+    assert_int_equal(fixture->lost_count, 1);
+    assert_int_equal(fixture->lost.status, COAX_E_RELEASED);
+}
+
 static void the_peers_release_does_not_wait_for_ever(void **state) {
     struct stream_fixture *fixture = *state;
     struct connection *connection = fixture_accept(fixture);
@@ -249,6 +260,7 @@ int main(void) {
         TEST(terms_that_do_not_fit_are_refused),
         TEST(the_peers_release_closes_when_nothing_is_under_way),
         TEST(the_peers_release_waits_for_both_sides_requests),
+        TEST(a_peer_that_releases_and_goes_has_said_why),
         TEST(the_peers_release_does_not_wait_for_ever),
         TEST(what_only_waits_fails_at_the_peers_release),
         TEST(a_hold_off_is_kept_to),

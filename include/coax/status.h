@@ -24,7 +24,7 @@ enum coax_status {
     COAX_E_URI = -8,                 /* not a URI that CoAP can use (RFC 7252 section 6) */
     COAX_E_SYNTAX = -9,              /* a text (credentials, link-format) that does not follow its grammar */
     COAX_E_IO = -10,                 /* a file or socket call failed */
-    COAX_E_TIMEOUT = -11,            /* no acknowledgement or no response in time */
+    COAX_E_TIMEOUT = -11,            /* no connection, no acknowledgement or no response in time */
     COAX_E_RESET = -12,              /* the peer rejected the message with a Reset */
     COAX_E_CANCELLED = -13,          /* cancelled by the caller */
     COAX_E_REFUSED = -14,            /* nobody listens there (ICMP port unreachable) */
@@ -39,7 +39,7 @@ enum coax_status {
     COAX_E_UNSUPPORTED = -23,        /* legal, but this library does not do it */
     COAX_E_STATE = -24,              /* the object cannot do this now (already sent, already answered) */
     COAX_E_FATAL = -100,             /* not returned: the boundary */
-    COAX_E_CLOSE_NOTIFY = -101,      /* the peer closed the security session in order */
+    COAX_E_CLOSE_NOTIFY = -101,      /* the peer closed the security session or the WebSocket in order */
     COAX_E_TLS_ALERT = -102,         /* the peer sent a fatal alert; `coax_error.alert` holds its number */
     COAX_E_HANDSHAKE = -103,         /* the security handshake failed on this side */
     COAX_E_HANDSHAKE_TIMEOUT = -104, /* the security handshake did not finish before its deadline */

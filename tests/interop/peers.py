@@ -103,7 +103,7 @@ class Process:
     """A program in the background; its output goes into a file. Ended by its own process id, and only that."""
 
     def __init__(self, *command, env=None, stdin=subprocess.DEVNULL):
-        self.output_file = tempfile.TemporaryFile("w+b")
+        self.output_file = tempfile.TemporaryFile("a+b")
         self.command = [str(word) for word in command]
         self.process = subprocess.Popen(self.command, stdin=stdin, stdout=self.output_file,
                                         stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})

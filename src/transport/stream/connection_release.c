@@ -33,6 +33,13 @@ static void begin_release(struct connection *connection) {
     coax_connection_schedule(connection);
 }
 
+/* After the Release nothing new goes out (section 5.5): what waits is told now, not when the peer has closed. */
+static void fail_waiting(struct connection *connection) {
+    coax_error error;
+    coax_fail(&error, COAX_E_RELEASED, "The connection was released before the request could be sent");
+    coax_connection_drop_queue(connection, &error);
+}
+
 /* Nobody was spoken to yet. */
 static enum coax_status give_up(struct connection *connection, struct release_wait *wait, coax_error *error) {
     coax_error released;
@@ -60,6 +67,7 @@ enum coax_status coax_connection_release(struct coax_remote *remote, const coax_
     } else if ((status = send_release(connection, terms, error)) == COAX_OK) {
         connection->wait = wait;
         begin_release(connection);
+        fail_waiting(connection);
     }
     coax_connection_leave(connection);
     return status;

@@ -74,6 +74,24 @@ static void nothing_new_is_sent_and_a_new_connection_is_made(void **state) {
     assert_int_equal(fixture->open_count, 2);
 }
 
+static void what_only_waits_fails_at_once(void **state) {
+    struct stream_fixture *fixture = *state;
+    struct connection *connection = fixture_dial(fixture);
+    struct fixture_delivery sent, waiting;
+    fixture_connected(fixture, connection);
+    struct fixture_link *link = fixture_link_of(connection);
+    assert_int_equal(fixture_next_code(fixture, link), COAX_CSM);
+    assert_int_equal(fixture_send(connection, &sent, COAX_GET, "1", 0, NULL), COAX_OK);
+    assert_int_equal(fixture_send(connection, &waiting, COAX_PUT, "2", 1500, NULL), COAX_OK); /* for the CSM */
+    assert_int_equal(release(connection, NULL, NULL), COAX_OK);
+    assert_int_equal(sent.failed_count, 0);
+    assert_int_equal(waiting.failed_count, 1);
+    assert_int_equal(waiting.error.status, COAX_E_RELEASED);
+    assert_int_equal(fixture_next_code(fixture, link), COAX_GET);
+    assert_int_equal(fixture_next_code(fixture, link), COAX_RELEASE);
+    fixture_expect_nothing(fixture, link);
+}
+
 static void a_peer_that_does_not_close_is_given_up(void **state) {
     struct stream_fixture *fixture = *state;
     struct connection *connection = fixture_connect(fixture);
@@ -253,6 +271,7 @@ int main(void) {
         TEST(it_waits_until_the_peer_has_closed),
         TEST(what_is_under_way_goes_on),
         TEST(nothing_new_is_sent_and_a_new_connection_is_made),
+        TEST(what_only_waits_fails_at_once),
         TEST(a_peer_that_does_not_close_is_given_up),
         TEST(a_reset_is_no_orderly_end),
         TEST(one_that_is_not_open_yet_is_given_up_and_told_later),

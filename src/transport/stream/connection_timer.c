@@ -80,7 +80,7 @@ static void end_opening(struct connection *connection, coax_instant now) {
     } else if (connection->phase == CONNECTION_OPENING) {
         coax_filter_chain_explain_timeout(&connection->chain, now, &error);
     } else {
-        coax_fail(&error, COAX_E_HANDSHAKE_TIMEOUT,
+        coax_fail(&error, COAX_E_TIMEOUT,
                   "The peer sent no CSM within %u s (RFC 8323 section 5.3): it may not speak CoAP",
                   (unsigned)(connection->layer->settings.handshake_timeout_ms / 1000));
         coax_connection_abort(connection, NULL, FAREWELL_PROTOCOL_ERROR, &error);

@@ -43,7 +43,7 @@ static void a_csm_that_does_not_come(void **state) {
     struct connection *connection = fixture_accept_scheme(fixture, COAX_SCHEME_COAP_TCP);
     struct fixture_link *link = fixture_link_of(connection);
     fixture_wait_ms(fixture, fixture_settings.handshake_timeout_ms);
-    expect_lost(fixture, link, COAX_E_HANDSHAKE_TIMEOUT, "CSM");
+    expect_lost(fixture, link, COAX_E_TIMEOUT, "CSM");
     assert_int_equal(fixture_next_code(fixture, link), COAX_CSM);
     assert_int_equal(fixture_next_code(fixture, link), COAX_ABORT);
 }

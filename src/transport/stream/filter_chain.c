@@ -430,7 +430,7 @@ void coax_filter_chain_close(struct filter_chain *chain, enum filter_farewell fa
 void coax_filter_chain_explain_timeout(struct filter_chain *chain, coax_instant now, coax_error *error) {
     (void)now;
     bool is_tls = chain->tls != NULL && !coax_tls_session_is_established(chain->tls);
-    coax_fail(error, COAX_E_HANDSHAKE_TIMEOUT, "The %s",
+    coax_fail(error, COAX_E_TIMEOUT, "The %s",
               chain->is_server ? "client did not send a whole HTTP request in time"
                                : "server did not answer the request to upgrade to CoAP over WebSockets in time");
     if (is_tls) {

@@ -19,8 +19,9 @@ enum credential_kind {
 struct credential {
     unsigned references;
     enum credential_kind kind;
-    char *key;                            /* label or URI pattern, as written */
-    struct bytes psk, identity;           /* CREDENTIAL_PSK; behind the identity zeros up to its maximum */
+    bool is_system;             /* TRUST: the system's authorities, in no store (coax_tls_credential_for_uri) */
+    char *key;                  /* label or URI pattern, as written */
+    struct bytes psk, identity; /* CREDENTIAL_PSK; behind the identity zeros up to its maximum */
     struct bytes private_key, public_key; /* RPK, X509: PEM, with a NUL behind the size; public_key of an RPK is one's
                                              own SubjectPublicKeyInfo as DER */
     struct bytes peer_public_key;         /* RPK: the peer's SubjectPublicKeyInfo as DER, or empty */

@@ -15,6 +15,7 @@ static const struct secure_protocol dtls_protocol = {
     .psk_exchanges = ":+PSK:+ECDHE-PSK",
     .ciphers = ":+AES-128-CCM-8:+AES-128-CCM:+AES-128-GCM:+CHACHA20-POLY1305",
     .key_ciphers = "",
+    .groups = ":+GROUP-SECP256R1:+GROUP-X25519:+GROUP-SECP384R1", /* RFC 7252 section 9.1.3.2 wants P-256 */
     .signatures = "",
 };
 

@@ -18,6 +18,7 @@ struct secure_protocol {
     const char *psk_exchanges; /* with a pre-shared key */
     const char *ciphers;
     const char *key_ciphers; /* those that go with raw public keys and certificates only */
+    const char *groups;      /* for key exchanges, the preferred one first */
     const char *signatures;  /* beside those that both have */
 };
 
@@ -25,6 +26,7 @@ struct secure_protocol {
 struct secure_trust {
     struct credential *credential;
     gnutls_x509_trust_list_t list;
+    bool is_shared; /* the list is the context's */
 };
 
 /* What a server presents: its raw public key, its certificate, or both for the client to choose. */
@@ -55,6 +57,7 @@ struct secure_context {
     gnutls_psk_client_credentials_t psk_client; /* only callbacks: no secret is in them */
     gnutls_psk_server_credentials_t psk_server;
     struct secure_material *material; /* built when the first server session needs it */
+    struct secure_trust system;       /* the system's authorities, loaded when the first client needs them */
 };
 
 enum secure_state { SECURE_HANDSHAKING, SECURE_ESTABLISHED, SECURE_CLOSED };
@@ -151,6 +154,14 @@ int coax_secure_add_own_key(gnutls_certificate_credentials_t certificates, const
 /* --- certificates and public keys (secure_verify.c) --- */
 
 int coax_secure_trust_load(struct secure_trust *trust, struct credential *credential);
+
+/* The same from the context's list of the system's authorities. */
+void coax_secure_trust_share(struct secure_trust *trust, const struct secure_context *context);
+
+/* The entry of the system's authorities, for clients that have none of their own: not a new reference. They are loaded
+   once. COAX_E_NO_CREDENTIALS: the system has none; COAX_E_NO_MEMORY. */
+enum coax_status coax_secure_system_trust(struct secure_context *context, struct credential **credential,
+                                          coax_error *error);
 void coax_secure_trust_unload(struct secure_trust *trust);
 
 /* GnuTLS's verify function of every session: fills the handshake's verdict. */

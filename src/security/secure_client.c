@@ -59,7 +59,7 @@ enum coax_status coax_secure_check_credential(const struct secure_protocol *prot
         }
         return COAX_OK;
     }
-    if (credential->trust.size == 0) {
+    if (credential->trust.size == 0 && !credential->is_system) {
         return fail_kind(protocol, credential, "it has no authorities to verify the server with (trust)", error);
     }
     return COAX_OK;
@@ -76,7 +76,11 @@ static int load_certificates(struct secure_session *session) {
         code = coax_secure_add_own_key(session->certificates, credential);
     }
     if (code >= 0 && credential->kind != CREDENTIAL_RPK) {
-        code = coax_secure_trust_load(&session->trust, credential);
+        if (credential->is_system) {
+            coax_secure_trust_share(&session->trust, session->context);
+        } else {
+            code = coax_secure_trust_load(&session->trust, credential);
+        }
     }
     return code < 0 ? code : gnutls_credentials_set(session->tls, GNUTLS_CRD_CERTIFICATE, session->certificates);
 }

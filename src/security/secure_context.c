@@ -1,8 +1,9 @@
 #include "security/secure.h"
 
+#include "base/error.h"
 #include <stdio.h>
+#include <stdlib.h>
 
-#define CURVES ":+GROUP-SECP256R1:+GROUP-X25519:+GROUP-SECP384R1"
 #define SIGNATURES                                                                                                     \
     ":+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SHA512:+SIGN-EDDSA-ED25519:+SIGN-RSA-SHA256:+SIGN-RSA-SHA384"  \
     ":+SIGN-RSA-SHA512:+SIGN-RSA-PSS-RSAE-SHA256"
@@ -24,7 +25,8 @@ int coax_secure_priority(gnutls_priority_t *priority, const struct secure_protoc
         {(purposes & KEYS) != 0, ":+ECDHE-ECDSA:+ECDHE-RSA"},
         {true, protocol->ciphers},
         {(purposes & KEYS) != 0, protocol->key_ciphers},
-        {true, ":+AEAD:+COMP-NULL" CURVES SIGNATURES},
+        {true, ":+AEAD:+COMP-NULL" SIGNATURES},
+        {true, protocol->groups},
         {true, protocol->signatures},
         {(purposes & SECURE_FOR_RPK) != 0, ":+CTYPE-CLI-RAWPK:+CTYPE-SRV-RAWPK"},
         {takes_certificates, ":+CTYPE-CLI-X509"},
@@ -79,6 +81,47 @@ static int give_server_key(gnutls_session_t tls, const gnutls_datum_t *identity,
     return credential != NULL && give_datum(key, credential->psk) >= 0 ? 0 : -1;
 }
 
+/* --- the system's authorities --- */
+
+static struct credential *new_system_credential(void) {
+    struct credential *credential = calloc(1, sizeof *credential);
+    if (credential != NULL) {
+        *credential = (struct credential){.references = 1, .kind = CREDENTIAL_TRUST, .is_system = true};
+        credential->key = strdup("");
+        if (credential->key == NULL) {
+            coax_credential_unref(credential);
+            return NULL;
+        }
+    }
+    return credential;
+}
+
+enum coax_status coax_secure_system_trust(struct secure_context *context, struct credential **credential,
+                                          coax_error *error) {
+    struct secure_trust *system = &context->system;
+    if (system->list == NULL) {
+        gnutls_x509_trust_list_t list;
+        if (gnutls_x509_trust_list_init(&list, 0) < 0) {
+            return coax_fail_memory(error);
+        }
+        if (gnutls_x509_trust_list_add_system_trust(list, 0, 0) <= 0) {
+            gnutls_x509_trust_list_deinit(list, 1);
+            return coax_fail(
+                error, COAX_E_NO_CREDENTIALS,
+                "There are no credentials for this URI, and the system has no certificate authorities that "
+                "could vouch for the server; a tlscert entry names one, or ca-certificates brings them");
+        }
+        system->credential = new_system_credential();
+        if (system->credential == NULL) {
+            gnutls_x509_trust_list_deinit(list, 1);
+            return coax_fail_memory(error);
+        }
+        system->list = list;
+    }
+    *credential = system->credential;
+    return COAX_OK;
+}
+
 static int build(struct secure_context *context) {
     int code = 0;
     for (size_t i = 0; i < SECURE_CLIENT_KINDS && code >= 0; i++) {
@@ -121,4 +164,5 @@ void coax_secure_context_unload(struct secure_context *context) {
         gnutls_psk_free_server_credentials(context->psk_server);
     }
     coax_secure_material_unref(context->material);
+    coax_secure_trust_unload(&context->system);
 }

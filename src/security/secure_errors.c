@@ -21,6 +21,10 @@ enum coax_status coax_secure_fail_set_up(coax_error *error, const struct secure_
 }
 
 const char *coax_secure_entry_text(const struct credential *credential, char out[SECURE_ENTRY_TEXT]) {
+    if (credential->is_system) {
+        (void)snprintf(out, SECURE_ENTRY_TEXT, "the system");
+        return out;
+    }
     bool has_place = credential->source != NULL && credential->source[0] != '\0';
     (void)snprintf(out, SECURE_ENTRY_TEXT, "entry \"%.90s\"%s%.100s%s", credential->key, has_place ? " (" : "",
                    has_place ? credential->source : "", has_place ? ")" : "");

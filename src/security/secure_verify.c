@@ -91,10 +91,13 @@ static int refuse_certificate(struct secure_session *session, gnutls_x509_crt_t 
     (void)coax_secure_entry_text(trust->credential, entry);
     if (finding->bit == GNUTLS_CERT_SIGNER_NOT_FOUND) {
         issuer_text(leaf, names);
-        coax_fail(&verdict, COAX_E_CERTIFICATE,
-                  "The peer's certificate comes from an unknown issuer, %s, which is not among the authorities of %s; "
-                  "add that authority's certificate to its trust",
-                  names, entry);
+        coax_fail(
+            &verdict, COAX_E_CERTIFICATE,
+            "The peer's certificate comes from an unknown issuer, %s, which is not among the authorities of %s; %s",
+            names, entry,
+            trust->credential->is_system
+                ? "name that authority's certificate in a tlscert entry of the credentials for this URI"
+                : "add that authority's certificate to its trust");
     } else {
         coax_fail(&verdict, COAX_E_CERTIFICATE, "The peer's certificate %s (verified with the authorities of %s)",
                   finding->text, entry);
@@ -146,11 +149,15 @@ int coax_secure_trust_load(struct secure_trust *trust, struct credential *creden
     return 0;
 }
 
+void coax_secure_trust_share(struct secure_trust *trust, const struct secure_context *context) {
+    *trust = (struct secure_trust){coax_credential_ref(context->system.credential), context->system.list, true};
+}
+
 void coax_secure_trust_unload(struct secure_trust *trust) {
-    if (trust->list != NULL) {
+    if (trust->list != NULL && !trust->is_shared) {
         gnutls_x509_trust_list_deinit(trust->list, 1);
-        trust->list = NULL;
     }
+    trust->list = NULL;
     coax_credential_unref(trust->credential);
     trust->credential = NULL;
 }

@@ -16,6 +16,7 @@ static const struct secure_protocol tls_protocol = {
     .psk_exchanges = ":+ECDHE-PSK:+PSK",
     .ciphers = ":+AES-128-GCM:+CHACHA20-POLY1305:+AES-128-CCM:+AES-128-CCM-8",
     .key_ciphers = ":+AES-256-GCM",
+    .groups = ":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1", /* what most offer at once comes first */
     .signatures = ":+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SECP384R1-SHA384:+SIGN-RSA-PSS-RSAE-SHA384"
                   ":+SIGN-RSA-PSS-RSAE-SHA512",
 };
@@ -61,8 +62,12 @@ static enum coax_status set_application(struct tls_session *session, coax_error 
 
 enum coax_status coax_tls_credential_for_uri(const coax_credentials *credentials, struct tls_context *context,
                                              const char *uri, struct credential **credential, coax_error *error) {
-    (void)context;
-    return coax_credentials_for_uri(credentials, uri, coax_tls_credential_usable, credential, error);
+    enum coax_status status = coax_credentials_for_uri(credentials, uri, coax_tls_credential_usable, credential, error);
+    if (status == COAX_E_NO_CREDENTIALS && coax_secure_system_trust(&context->secure, credential, error) == COAX_OK) {
+        coax_credential_ref(*credential);
+        return COAX_OK;
+    }
+    return status;
 }
 
 enum coax_status coax_tls_client_new(struct tls_session **session, struct tls_context *context,

@@ -58,8 +58,9 @@ struct tls_events {
 /* Whether a credentials entry can be used by a TLS client: PSK, RPK, X509, TRUST. */
 bool coax_tls_credential_usable(const struct credential *credential);
 
-/* The entry for a connection to `uri` (full, as coax_uri_write gives it): a new reference. The errors of
-   coax_credentials_for_uri. */
+/* The entry for a connection to `uri` (full, as coax_uri_write gives it): a new reference. Where the store has none,
+   one that stands for the system's certificate authorities, as every client of TLS uses them; COAX_E_NO_CREDENTIALS if
+   it has none either. An entry that TLS cannot use stays an error: never other security than was asked for. */
 enum coax_status coax_tls_credential_for_uri(const coax_credentials *credentials, struct tls_context *context,
                                              const char *uri, struct credential **credential, coax_error *error);
 
@@ -95,6 +96,12 @@ enum coax_status coax_tls_session_send(struct tls_session *session, const uint8_
 
 /* How many bytes wait for the owner to take them. */
 size_t coax_tls_session_pending(const struct tls_session *session);
+
+/* Whether a record has begun that is not whole: what a deadline for messages has to look at, too. */
+bool coax_tls_session_is_within_record(const struct tls_session *session);
+
+/* Bytes that are held for the owner and of the peer's unfinished record. */
+size_t coax_tls_session_held(const struct tls_session *session);
 
 /* Offers what waits to `transmit` again. Legal after `closed` too, while the session is not freed. */
 void coax_tls_session_flush(struct tls_session *session);

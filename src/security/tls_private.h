@@ -14,6 +14,9 @@ struct tls_context {
 /* A record's header and an alert. */
 enum { TLS_CLEAR_ALERT_SIZE = 7 };
 
+/* Content type, version, length (RFC 8446 section 5.1). */
+enum { TLS_RECORD_HEADER_SIZE = 5 };
+
 /* What a session needs only until it is established. */
 struct tls_handshake {
     struct secure_handshake secure;
@@ -29,6 +32,9 @@ struct tls_session {
     struct tls_application application;
     const uint8_t *input; /* what GnuTLS reads next */
     size_t input_size;
+    uint8_t record[TLS_RECORD_HEADER_SIZE]; /* the header of the record that is being read */
+    uint8_t record_header;                  /* how many bytes of it are here; 0: between records */
+    uint16_t record_left;                   /* bytes that are still to come of what follows it */
     size_t maximum_output;
     struct byte_queue output; /* TLS bytes that wait for the owner */
     unsigned busy;            /* calls under way */

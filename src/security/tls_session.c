@@ -58,6 +58,27 @@ static void remember(uint8_t last[TLS_CLEAR_ALERT_SIZE], const uint8_t *data, si
     memcpy(last + TLS_CLEAR_ALERT_SIZE - fresh, data + size - fresh, fresh);
 }
 
+/* Keeps count of where records begin and end. */
+static void follow_records(struct tls_session *session, struct bytes read) {
+    while (read.size > 0) {
+        size_t wanted = session->record_header < TLS_RECORD_HEADER_SIZE
+                            ? (size_t)TLS_RECORD_HEADER_SIZE - session->record_header
+                            : session->record_left;
+        size_t taken = read.size < wanted ? read.size : wanted;
+        if (session->record_header < TLS_RECORD_HEADER_SIZE) {
+            memcpy(session->record + session->record_header, read.data, taken);
+            session->record_header = (uint8_t)(session->record_header + taken);
+            session->record_left = (uint16_t)(session->record[3] << 8 | session->record[4]);
+        } else {
+            session->record_left = (uint16_t)(session->record_left - taken);
+        }
+        if (session->record_header == TLS_RECORD_HEADER_SIZE && session->record_left == 0) {
+            session->record_header = 0;
+        }
+        read = bytes_of(read.data + taken, read.size - taken);
+    }
+}
+
 static ssize_t pull(gnutls_transport_ptr_t user, void *data, size_t capacity) {
     struct tls_session *session = user;
     if (session->input_size == 0) {
@@ -69,6 +90,7 @@ static ssize_t pull(gnutls_transport_ptr_t user, void *data, size_t capacity) {
     memcpy(data, session->input, size);
     session->input += size;
     session->input_size -= size;
+    follow_records(session, bytes_of(data, size));
     if (session->secure.state == SECURE_HANDSHAKING) {
         remember(session->handshake->last, data, size);
     }
@@ -459,6 +481,17 @@ void coax_tls_session_flush(struct tls_session *session) {
     enter(session);
     flush(session);
     leave(session);
+}
+
+bool coax_tls_session_is_within_record(const struct tls_session *session) {
+    return session->record_header > 0;
+}
+
+size_t coax_tls_session_held(const struct tls_session *session) {
+    size_t whole = TLS_RECORD_HEADER_SIZE + ((size_t)session->record[3] << 8 | session->record[4]);
+    size_t partial =
+        session->record_header < TLS_RECORD_HEADER_SIZE ? session->record_header : whole - session->record_left;
+    return session->output.capacity + partial;
 }
 
 bool coax_tls_session_is_established(const struct tls_session *session) {

@@ -54,6 +54,27 @@ static void carries_bytes_both_ways_in_any_segments(void **state) {
     }
 }
 
+static void knows_whether_it_stands_within_a_record(void **state) {
+    (void)state;
+    static const uint8_t data[600];
+    for (size_t i = 0; i < VERSIONS; i++) {
+        struct tls_pair pair;
+        start_established(&pair, i);
+        struct pair_side *client = &pair.sides[PAIR_CLIENT], *server = &pair.sides[PAIR_SERVER];
+        assert_false(coax_tls_session_is_within_record(server->session));
+        assert_int_equal(coax_tls_session_held(server->session), 0);
+        assert_int_equal(pair_send(&pair, PAIR_CLIENT, data, sizeof data), sizeof data);
+        size_t size = client->pipe_end - client->pipe_start;
+        for (size_t sent = 1; sent <= size; sent++) {
+            (void)coax_tls_session_receive(server->session, client->pipe + client->pipe_start++, 1);
+            assert_int_equal(coax_tls_session_is_within_record(server->session), sent < size);
+            assert_int_equal(coax_tls_session_held(server->session), sent < size ? sent : 0);
+        }
+        assert_int_equal(server->received_size, sizeof data);
+        pair_end(&pair);
+    }
+}
+
 static void refuses_to_send_too_early_or_too_late(void **state) {
     (void)state;
     struct tls_pair pair;
@@ -574,6 +595,7 @@ static void survives_failing_allocations(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(carries_bytes_both_ways_in_any_segments),
+        cmocka_unit_test(knows_whether_it_stands_within_a_record),
         cmocka_unit_test(refuses_to_send_too_early_or_too_late),
         cmocka_unit_test(puts_the_first_bytes_behind_the_flight),
         cmocka_unit_test(takes_no_more_than_its_maximum),

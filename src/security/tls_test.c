@@ -358,6 +358,51 @@ static void agrees_on_a_protocol_or_refuses(void **state) {
     }
 }
 
+/* --- the system's authorities --- */
+
+static void the_systems_authorities_stand_in_where_there_is_no_entry(void **state) {
+    (void)state;
+    struct tls_pair pair;
+    struct credential *first, *second;
+    coax_error error;
+    pair_start(&pair);
+    pair_set_x509(&pair, PAIR_SERVER, ":server", &good, NULL);
+    struct pair_side *client = &pair.sides[PAIR_CLIENT];
+    assert_int_equal(coax_tls_credential_for_uri(client->credentials, client->context, "coaps+tcp://server.example/",
+                                                 &first, &error),
+                     COAX_OK);
+    assert_int_equal(
+        coax_tls_credential_for_uri(client->credentials, client->context, "coaps+ws://other.example/", &second, &error),
+        COAX_OK);
+    assert_ptr_equal(first, second); /* loaded once, and one identity for the pool */
+    assert_true(first->is_system);
+    assert_int_equal(pair_listen(&pair, NULL), COAX_OK);
+    assert_int_equal(coax_tls_client_new(&client->session, client->context, first, "server.example",
+                                         &client->application, &pair_events, client, PAIR_NOW, &error),
+                     COAX_OK);
+    pair_run(&pair);
+    assert_int_equal(client->established, 0);
+    pair_assert_text(&client->error, COAX_E_CERTIFICATE, -1, "tlscert");
+    coax_credential_unref(first);
+    coax_credential_unref(second);
+    pair_end(&pair);
+}
+
+static void an_entry_goes_before_the_systems_authorities(void **state) {
+    (void)state;
+    static const char json[] = "{\"coaps+tcp://*\": {\"oscore\": {\"basedir\": \"x\"}}}";
+    struct tls_pair pair;
+    struct credential *credential;
+    coax_error error;
+    pair_start(&pair);
+    struct pair_side *client = &pair.sides[PAIR_CLIENT];
+    assert_int_equal(coax_credentials_parse(client->credentials, json, sizeof json - 1, "test", NULL, NULL), COAX_OK);
+    assert_int_equal(
+        coax_tls_credential_for_uri(client->credentials, client->context, "coaps+tcp://a/", &credential, &error),
+        COAX_E_CREDENTIALS_KIND);
+    pair_end(&pair);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_every_kind_in_both_versions_and_any_segments),
@@ -372,6 +417,8 @@ int main(void) {
         cmocka_unit_test(refuses_entries_that_do_not_do),
         cmocka_unit_test(presents_what_the_server_name_asks_for),
         cmocka_unit_test(agrees_on_a_protocol_or_refuses),
+        cmocka_unit_test(the_systems_authorities_stand_in_where_there_is_no_entry),
+        cmocka_unit_test(an_entry_goes_before_the_systems_authorities),
     };
     return cmocka_run_group_tests(tests, make_certificates, free_certificates);
 }

@@ -94,7 +94,7 @@ struct credential *coax_remote_credential(const struct coax_remote *remote) {
 
 const char *coax_remote_claim(const coax_remote *remote) {
     const struct credential *credential = coax_remote_credential(remote);
-    return credential == NULL ? NULL : credential->key;
+    return credential == NULL || credential->is_system ? NULL : credential->key;
 }
 
 enum coax_status coax_remote_blockwise_key(const coax_remote *remote, char *out, size_t capacity) {

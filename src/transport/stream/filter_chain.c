@@ -375,7 +375,8 @@ size_t coax_filter_chain_pending(const struct filter_chain *chain) {
 }
 
 size_t coax_filter_chain_held(const struct filter_chain *chain) {
-    size_t held = chain->out.capacity + chain->sealed.capacity + chain->plain.capacity;
+    size_t held = chain->out.capacity + chain->sealed.capacity + chain->plain.capacity
+                  + (chain->tls == NULL ? 0 : coax_tls_session_held(chain->tls));
     if (chain->opening != NULL) {
         return held + chain->opening->head.capacity;
     }
@@ -387,6 +388,9 @@ size_t coax_filter_chain_held(const struct filter_chain *chain) {
 bool coax_filter_chain_is_within_message(const struct filter_chain *chain) {
     if (!chain->is_open) {
         return false;
+    }
+    if (chain->tls != NULL && coax_tls_session_is_within_record(chain->tls)) {
+        return true;
     }
     return is_websocket(chain) ? coax_websocket_is_within(&chain->reader.websocket)
                                : frame_reader_is_within(&chain->reader.frames);

@@ -4,6 +4,7 @@
 #include "cli/serve_resources.h"
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,19 +38,21 @@ static void reply_folder(coax_exchange *exchange, const coax_message *request, c
 
 static void reply_file(coax_exchange *exchange, const coax_message *request, const struct file *file,
                        const char *name) {
-    char data[REPLY_MAXIMUM];
-    if (file->size > sizeof data) {
+    if (file->size > reply_maximum(exchange)) {
         reply_too_large(exchange, "The file", file->size);
         return;
     }
-    ssize_t size = files_read(file, data, sizeof data);
+    char *data = malloc(file->size + 1);
+    ssize_t size = data == NULL ? -1 : files_read(file, data, file->size);
     if (size < 0) {
+        free(data);
         (void)coax_respond_text(exchange, COAX_INTERNAL_SERVER_ERROR, "The file cannot be read");
         return;
     }
     const struct representation representation = {
         .format = files_format(name), .data = data, .size = (size_t)size, .etag = file->etag, .what = "The file"};
     reply_representation(exchange, request, &representation);
+    free(data);
 }
 
 static void get(coax_exchange *exchange, const coax_message *request, void *user) {

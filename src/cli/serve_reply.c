@@ -17,11 +17,16 @@ static bool names_etag(const coax_message *request, uint16_t number, const uint8
     return false;
 }
 
+size_t reply_maximum(const coax_exchange *exchange) {
+    enum coax_scheme scheme = coax_remote_scheme(coax_exchange_remote(exchange));
+    return scheme == COAX_SCHEME_COAP || scheme == COAX_SCHEME_COAPS ? REPLY_MAXIMUM : REPLY_CONNECTION_MAXIMUM;
+}
+
 void reply_too_large(coax_exchange *exchange, const char *what, unsigned long long size) {
     (void)coax_respond_text(exchange, COAX_NOT_IMPLEMENTED,
-                            "%s has %llu bytes, more than the %d that fit in one message; block-wise transfer is not "
+                            "%s has %llu bytes, more than the %zu that fit in one message; block-wise transfer is not "
                             "available yet",
-                            what, size, REPLY_MAXIMUM);
+                            what, size, reply_maximum(exchange));
 }
 
 void reply_representation(coax_exchange *exchange, const coax_message *request,
@@ -35,7 +40,7 @@ void reply_representation(coax_exchange *exchange, const coax_message *request,
                                                                      : "(no registered format)");
         return;
     }
-    if (representation->size > REPLY_MAXIMUM) {
+    if (representation->size > reply_maximum(exchange)) {
         reply_too_large(exchange, representation->what, representation->size);
         return;
     }

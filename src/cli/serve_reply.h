@@ -4,9 +4,10 @@
 
 #include <coax/site.h>
 
-/* What fits in one message of the default size (coax_endpoint_config.max_message_size) beside header, token, options
-   and the record layer. */
-enum { REPLY_MAXIMUM = 1920, REPLY_ETAG_SIZE = 8 };
+/* What fits in one message of the default size beside header, token, options and the record layer: as a datagram
+   (coax_endpoint_config.max_message_size), and on a connection (max_stream_message_size), where the peer may take less.
+ */
+enum { REPLY_MAXIMUM = 1920, REPLY_CONNECTION_MAXIMUM = 1000000, REPLY_ETAG_SIZE = 8 };
 
 struct representation {
     int format; /* COAX_NO_FORMAT: unknown */
@@ -21,7 +22,10 @@ struct representation {
 void reply_representation(coax_exchange *exchange, const coax_message *request,
                           const struct representation *representation);
 
-/* The same for something that was not even read: 5.01. */
+/* How large the representation may be that answers this request. */
+size_t reply_maximum(const coax_exchange *exchange);
+
+/* The same as an answer for something that was not even read: 5.01. */
 void reply_too_large(coax_exchange *exchange, const char *what, unsigned long long size);
 
 /* False if If-Match or If-None-Match forbid to go on (RFC 7252 section 5.10.8). `etag` is that of what is there, NULL

@@ -265,6 +265,30 @@ def free_ports():
     raise RuntimeError("no free ports")
 
 
+class Large(Case):
+    """What no datagram holds passes over a connection, in one message."""
+
+    def keep(self, name, content):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(content)
+        return path
+
+    def test_there_and_back(self):
+        stored, filed = bytes(range(256)) * 250, os.urandom(900000)
+        put = self.keep("put", stored)
+        self.keep("file", filed)
+        uris = [f"{scheme}://127.0.0.1:0" for scheme in ("coap+tcp", "coap+ws", "coap")]
+        server = self.start(*uris, "--files", self.folder, count=3)
+        for base in server.uris[:2]:
+            self.assert_ends(coax("put", f"{base}/store/large", "--payload-file", put), OK)
+            for path, content in (("store/large", stored), ("files/file", filed)):
+                got = subprocess.run([COAX, "get", f"{base}/{path}"], capture_output=True, timeout=PATIENCE_SECONDS, check=False)
+                self.assertEqual((got.returncode, got.stderr), (OK, b""))
+                self.assertTrue(got.stdout == content, path)
+        self.assert_ends(coax("get", f"{server.uris[2]}/store/large"), SERVER_ERROR, "more than the 1920 that fit")
+
+
 class Defaults(Case):
     def test_all_transports_with_one_file(self):
         credentials = self.write("both.json", {":me": ENTRY, "coaps*": ":me"})

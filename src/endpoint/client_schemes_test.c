@@ -301,7 +301,7 @@ static void certificates_are_checked_against_the_host(void **state) {
     free_identities(&made);
 }
 
-enum { LARGE = 300000 };
+enum { LARGE = 1000000 };
 static uint8_t large[LARGE];
 
 static void take_large(coax_exchange *exchange, const coax_message *request, void *user) {

@@ -135,6 +135,7 @@ static void hold(struct stream_layer *layer, struct origin *origin) {
 }
 
 void coax_origin_leave(struct connection *connection, const struct origin_terms *terms) {
+    static const struct origin_terms none = {.alternative = NULL};
     struct stream_layer *layer = connection->layer;
     struct origin *origin = connection->origin;
     if (origin == NULL) {
@@ -143,7 +144,7 @@ void coax_origin_leave(struct connection *connection, const struct origin_terms 
     connection->origin = NULL;
     origin->connection = NULL;
     free(origin->terms.alternative); /* it served once, or did not serve */
-    origin->terms = terms == NULL ? (struct origin_terms){.alternative = NULL} : *terms;
+    origin->terms = terms == NULL ? none : *terms;
     if (origin->terms.alternative != NULL || origin->terms.hold_off_until > layer->now) {
         hold(layer, origin);
     } else {

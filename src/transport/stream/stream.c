@@ -150,7 +150,7 @@ static void drop_oldest_opening(struct stream_layer *layer) {
 
 enum coax_status coax_stream_accept(struct stream_layer *layer, enum coax_scheme scheme, void *link,
                                     const struct address *remote, const struct address *local,
-                                    struct connection **result, coax_error *error) {
+                                    struct connection **accepted, coax_error *error) {
     struct connection *connection;
     drop_oldest_opening(layer);
     enum coax_status status = coax_connection_new(layer, scheme, false, &connection, error);
@@ -167,7 +167,7 @@ enum coax_status coax_stream_accept(struct stream_layer *layer, enum coax_scheme
     if (status != COAX_OK) {
         coax_connection_discard(connection);
     } else {
-        *result = connection;
+        *accepted = connection;
         coax_connection_mark(connection);
         coax_connection_schedule(connection);
     }

@@ -103,7 +103,7 @@ void coax_connection_failed(struct connection *connection, const coax_error *err
 /* A client connected. COAX_E_LIMIT: all connections are busy, COAX_E_HANDSHAKE, COAX_E_NO_MEMORY: close the stream. */
 enum coax_status coax_stream_accept(struct stream_layer *layer, enum coax_scheme scheme, void *link,
                                     const struct address *remote, const struct address *local,
-                                    struct connection **connection, coax_error *error);
+                                    struct connection **accepted, coax_error *error);
 
 /* --- what happens to a stream. After each of these the connection may be gone, `close` having been called. --- */
 

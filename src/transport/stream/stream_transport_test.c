@@ -47,6 +47,10 @@ static void the_queue_has_a_bound(void **state) {
     }
     assert_int_equal(fixture_send(connection, &deliveries[4], COAX_GET, "", 0, &error), COAX_E_LIMIT);
     assert_int_equal(connection->queued, fixture_settings.max_queue_per_peer);
+    for (size_t i = 0; i < fixture_settings.max_queue_per_peer; i++) {
+        coax_stream_transport.cancel(&deliveries[i].delivery);
+    }
+    assert_int_equal(connection->queued, 0);
 }
 
 static void a_large_one_waits_for_the_peers_csm(void **state) {

@@ -225,11 +225,8 @@ void coax_connection_weigh(struct connection *connection) {
     bool has_grown = held > connection->memory;
     layer->memory += held - connection->memory;
     connection->memory = held;
-    if (has_grown && layer->memory > layer->settings.max_stream_memory) {
-        coax_error error;
-        coax_fail(&error, COAX_E_LIMIT,
-                  "All connections together hold more than the settings allow (max_stream_memory)");
-        coax_connection_abort(connection, NULL, FAREWELL_TOO_LARGE, &error);
+    if (has_grown) {
+        coax_stream_make_memory(layer);
     }
 }
 

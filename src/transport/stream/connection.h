@@ -80,6 +80,8 @@ static inline bool connection_is_idle(const struct connection *connection) {
 
 /* Drops the longest idle connection where there are too many; false if all are busy. */
 bool coax_stream_make_room(struct stream_layer *layer);
+/* Ends those that hold most while all hold too much together. */
+void coax_stream_make_memory(struct stream_layer *layer);
 
 /* --- life (connection.c) --- */
 
@@ -108,7 +110,7 @@ void coax_connection_break(struct connection *connection, const coax_error *erro
 void coax_connection_mark(struct connection *connection);
 /* What that look does. */
 void coax_connection_settle(struct connection *connection);
-/* Counts what it holds, and ends it if that is too much. */
+/* Counts what it holds, and makes room if that is too much: the connection may be over after it. */
 void coax_connection_weigh(struct connection *connection);
 void coax_connection_released(struct coax_remote *remote);
 

@@ -79,6 +79,38 @@ bool coax_stream_make_room(struct stream_layer *layer) {
     return layer->connection_count < layer->settings.max_connections;
 }
 
+static struct connection *heaviest(const struct stream_layer *layer) {
+    struct connection *result = NULL;
+    for (struct list_node *node = layer->connections.next; node != &layer->connections; node = node->next) {
+        struct connection *connection = COAX_CONTAINER(node, struct connection, all);
+        if (result == NULL || connection->memory > result->memory) {
+            result = connection;
+        }
+    }
+    return result;
+}
+
+static void drop_heaviest(struct connection *connection) {
+    coax_error error;
+    coax_fail(&error, COAX_E_LIMIT,
+              "All connections together hold more than the settings allow (max_stream_memory), and this one the most");
+    coax_connection_enter(connection);
+    if (connection->phase < CONNECTION_CLOSING) {
+        coax_connection_abort(connection, NULL, FAREWELL_TOO_LARGE, &error);
+    }
+    coax_connection_settle(connection);
+    coax_connection_break(connection, &error); /* its memory is needed now, whatever the system did not take */
+    coax_connection_leave(connection);
+}
+
+/* Not whoever asks for more: a few peers that do not read could else have everybody else's connections ended. What is
+   closing counts, too: its peer might never read the rest. */
+void coax_stream_make_memory(struct stream_layer *layer) {
+    while (layer->memory > layer->settings.max_stream_memory && !list_is_empty(&layer->connections)) {
+        drop_heaviest(heaviest(layer));
+    }
+}
+
 static enum coax_status copy_target(struct connection *connection, const struct stream_target *target,
                                     coax_error *error) {
     struct coax_remote *remote = &connection->remote;

@@ -117,23 +117,68 @@ static void the_oldest_opening_makes_room(void **state) {
     assert_int_equal(fixture->layer.opening_count, fixture_settings.max_connection_openings);
 }
 
-static void too_much_memory_ends_who_asks_for_more(void **state) {
+static const uint8_t long_put[] = {0xe0, 0x0e, 0x00, COAX_PUT, 0xff}; /* the start of a frame of some 3,850 bytes */
+
+static void receive_part(struct connection *connection, size_t size) {
+    static const uint8_t payload[3000];
+    coax_connection_receive(connection, long_put, sizeof long_put);
+    coax_connection_receive(connection, payload, size);
+}
+
+static void too_much_memory_ends_who_holds_most(void **state) {
     struct stream_fixture *fixture = *state;
     struct connection *modest = fixture_accept(fixture), *greedy = fixture_accept(fixture);
     struct fixture_link *link = fixture_link_of(greedy);
-    const uint8_t start[] = {0xe0, 0x0e, 0x00, COAX_PUT, 0xff}; /* a frame of some 3,850 bytes */
-    static const uint8_t payload[3000];
     fixture->layer.settings.max_stream_memory = 3500;
-    coax_connection_receive(modest, start, sizeof start);
-    coax_connection_receive(modest, payload, 1000);
+    receive_part(modest, 1000);
     assert_true(fixture->layer.memory >= 1000);
-    coax_connection_receive(greedy, start, sizeof start);
-    coax_connection_receive(greedy, payload, sizeof payload);
-    coax_stream_flush(&fixture->layer);
+    receive_part(greedy, 3000);
     assert_int_equal(fixture->lost_count, 1);
     assert_int_equal(fixture->lost.status, COAX_E_LIMIT);
     assert_true(link->is_closed);
+    assert_false(link->is_reset);
     assert_int_equal(fixture_next_code(fixture, link), COAX_CSM + 4); /* Abort */
+    assert_int_equal(modest->phase, CONNECTION_OPEN);
+}
+
+/* Its peer reads nothing, so that there is no farewell. Returns its stream. */
+static struct fixture_link *make_deaf(struct stream_fixture *fixture, struct connection *connection, size_t size) {
+    struct fixture_link *link = fixture_link_of(connection);
+    link->room = 0;
+    connection->peer.max_message_size = FIXTURE_OUTPUT;
+    fixture_feed_code(fixture, connection, COAX_GET, "d");
+    struct fixture_note *last = &fixture->requests[fixture->request_count - 1];
+    assert_int_equal(fixture_respond(last, COAX_CONTENT, size), COAX_OK);
+    coax_stream_flush(&fixture->layer);
+    return link;
+}
+
+static void a_little_more_is_had_from_who_does_not_read(void **state) {
+    struct stream_fixture *fixture = *state;
+    struct connection *modest = fixture_accept(fixture);
+    fixture->layer.settings.max_stream_memory = 6500;
+    struct fixture_link *deaf[] = {make_deaf(fixture, fixture_accept(fixture), 2000),
+                                   make_deaf(fixture, fixture_accept(fixture), 3000)};
+    assert_int_equal(fixture->lost_count, 0);
+    receive_part(modest, 1000);
+    assert_int_equal(fixture->lost_count, 1);
+    assert_true(deaf[1]->is_closed && deaf[1]->is_reset);
+    assert_false(deaf[0]->is_closed);
+    assert_int_equal(modest->phase, CONNECTION_OPEN);
+    assert_true(fixture->layer.memory < 4096);
+}
+
+static void what_is_closing_gives_way_too(void **state) {
+    struct stream_fixture *fixture = *state;
+    struct connection *modest = fixture_accept(fixture), *deaf = fixture_accept(fixture);
+    fixture->layer.settings.max_stream_memory = 4500;
+    struct fixture_link *link = make_deaf(fixture, deaf, 3000);
+    fixture_feed_code(fixture, deaf, COAX_RELEASE, "");
+    assert_int_equal(fixture->lost_count, 1);
+    assert_false(link->is_closed);
+    receive_part(modest, 1000);
+    assert_int_equal(fixture->lost_count, 1);
+    assert_true(link->is_reset);
     assert_int_equal(modest->phase, CONNECTION_OPEN);
 }
 
@@ -177,7 +222,9 @@ int main(void) {
         TEST(one_that_is_kept_is_not_dropped_for_room),
         TEST(busy_ones_stay_and_a_new_one_is_refused),
         TEST(the_oldest_opening_makes_room),
-        TEST(too_much_memory_ends_who_asks_for_more),
+        TEST(too_much_memory_ends_who_holds_most),
+        TEST(a_little_more_is_had_from_who_does_not_read),
+        TEST(what_is_closing_gives_way_too),
         TEST(its_end_says_release_on_every_open_connection),
         TEST(all_are_released),
     };

@@ -66,8 +66,8 @@ typedef struct coax_endpoint_config {
     uint32_t max_stream_output;           /* bytes that wait for a peer to read them; more of its requests are not read,
                                              more of our own queue [65536]. An end that waits for answers itself reads
                                              on, up to a sixteenth of max_stream_memory */
-    uint32_t max_stream_memory;           /* bytes that wait in all connections, in and out; who needs more is aborted
-                                             [67108864] */
+    uint32_t max_stream_memory;           /* bytes that wait in all connections, in and out; for more the one that
+                                             holds most is aborted [67108864] */
     uint32_t message_timeout_ms;          /* for a message to arrive whole, and a second more for each KiB that came
                                              [30000] */
     uint32_t ping_interval_ms;            /* a connection that is silent for so long is sent a Ping [60000]; 0: never */

@@ -5,18 +5,11 @@
 #include "endpoint/socket_address.h"
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 enum { ACCEPTED_AT_ONCE = 32, REST_MS = 100 };
-
-/* Connections inherit it: small messages are not to wait for the acknowledgement of those before them. */
-static void set_no_delay(int fd) {
-    const int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
 
 static enum coax_status listen_on(int fd, const struct address *address, bool is_ip4, struct address *bound,
                                   coax_error *error) {
@@ -25,7 +18,7 @@ static enum coax_status listen_on(int fd, const struct address *address, bool is
     if (!is_ip4 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) {
         return coax_fail(error, COAX_E_IO, "A TCP socket refused an option: %s", strerror(errno));
     }
-    set_no_delay(fd);
+    coax_stream_socket_tune(fd);
     enum coax_status status = coax_socket_bind(fd, "TCP", address, is_ip4, bound, error);
     if (status == COAX_OK && listen(fd, SOMAXCONN) != 0) {
         return coax_socket_fail_listen("TCP", bound, errno, error);
@@ -53,7 +46,7 @@ enum coax_status coax_stream_listen_adopt(int fd, struct address *bound, coax_er
     bool is_ip4;
     enum coax_status status = coax_socket_adopt(fd, SOCK_STREAM, &is_ip4, bound, error);
     if (status == COAX_OK) {
-        set_no_delay(fd);
+        coax_stream_socket_tune(fd);
     }
     return status;
 }

@@ -66,12 +66,12 @@ static void all_who_wait_are_accepted(void **state) {
     free_pair(&pair);
 }
 
-static void connections_inherit_no_delay(void **state) {
+static void connections_inherit_settings(void **state) {
     (void)state;
     const struct address loopback = coax_address_ip4(127, 0, 0, 1, 0);
     struct address bound;
     char uri[64];
-    int listener = -1, no_delay = 0;
+    int listener = -1, no_delay = 0, unsent = 0;
     socklen_t size = sizeof no_delay;
     assert_int_equal(coax_stream_listen(&listener, &loopback, &bound, NULL), COAX_OK);
     (void)snprintf(uri, sizeof uri, "coap+tcp://127.0.0.1:%u", bound.port);
@@ -79,6 +79,8 @@ static void connections_inherit_no_delay(void **state) {
     assert_true(fd >= 0);
     assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size), 0);
     assert_true(no_delay != 0);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, &size), 0);
+    assert_in_range(unsent, 1, 256 * 1024);
     close(fd);
     close(client);
     close(listener);
@@ -239,7 +241,7 @@ int main(void) {
         cmocka_unit_test(a_listener_takes_both_families),
         cmocka_unit_test(a_port_in_use_is_said_to_be),
         cmocka_unit_test(all_who_wait_are_accepted),
-        cmocka_unit_test(connections_inherit_no_delay),
+        cmocka_unit_test(connections_inherit_settings),
         cmocka_unit_test(a_lack_of_descriptors_does_not_keep_the_loop_busy),
         cmocka_unit_test(a_stream_that_closes_ends_the_rest),
         cmocka_unit_test(one_too_many_is_closed),

@@ -5,8 +5,6 @@
 #include "endpoint/endpoint.h"
 #include "endpoint/socket_address.h"
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -72,8 +70,7 @@ static int begin_connect(struct dial *dial, const struct address *address) {
     if (dial->fd < 0) {
         return errno;
     }
-    const int on = 1;
-    (void)setsockopt(dial->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    coax_stream_socket_tune(dial->fd);
     socklen_t size = coax_sockaddr_write(&storage, address, is_ip4);
     if (connect(dial->fd, (struct sockaddr *)&storage, size) != 0 && errno != EINPROGRESS) {
         return errno;

@@ -4,6 +4,8 @@
 #include "endpoint/endpoint.h"
 #include "endpoint/stream_listen.h"
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,6 +14,14 @@
 
 /* READS_AT_ONCE: the others' turn comes after it. LINGER_BYTES: more than a window of a peer that was still sending. */
 enum { READS_AT_ONCE = 4, LINGER_MS = 2000, LINGER_BYTES = 1024 * 1024, LINGERING_MAXIMUM = 256 };
+
+/* Small messages are not to wait for the acknowledgement of those before them. And what a peer does not read is to wait
+   here, where it is bounded for all together, and not in the system, which would take megabytes for each. */
+void coax_stream_socket_tune(int fd) {
+    const int on = 1, unsent_maximum = 128 * 1024;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_maximum, sizeof unsent_maximum);
+}
 
 static struct stream_socket *stream_of(struct watch *watch) {
     return COAX_CONTAINER(watch, struct stream_socket, watch);

@@ -39,6 +39,9 @@ enum coax_status coax_streams_init(struct coax_endpoint *endpoint);
 /* Closes those that linger; the others are gone with their connections. */
 void coax_streams_free(struct coax_endpoint *endpoint);
 
+/* Before connecting, or on a listening socket, whose connections inherit it. */
+void coax_stream_socket_tune(int fd);
+
 /* A connected, non-blocking socket, watched for input; its owner sets `connection`. The endpoint owns the fd on
    success. COAX_E_NO_MEMORY, COAX_E_IO. */
 enum coax_status coax_stream_socket_new(struct stream_socket **result, struct coax_endpoint *endpoint, int fd,

@@ -39,7 +39,7 @@ enum coax_status {
     COAX_E_UNSUPPORTED = -23,        /* legal, but this library does not do it */
     COAX_E_STATE = -24,              /* the object cannot do this now (already sent, already answered) */
     COAX_E_FATAL = -100,             /* not returned: the boundary */
-    COAX_E_CLOSE_NOTIFY = -101,      /* the peer closed the security session or the WebSocket in order */
+    COAX_E_CLOSE_NOTIFY = -101,      /* the peer closed the security session in order */
     COAX_E_TLS_ALERT = -102,         /* the peer sent a fatal alert; `coax_error.alert` holds its number */
     COAX_E_HANDSHAKE = -103,         /* the security handshake failed on this side */
     COAX_E_HANDSHAKE_TIMEOUT = -104, /* the security handshake did not finish before its deadline */

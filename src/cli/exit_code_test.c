@@ -16,7 +16,7 @@ static void each_kind_of_failure_has_its_code(void **state) {
     assert_int_equal(exit_code_of(COAX_E_CANCELLED), EXIT_INTERRUPTED);
     assert_int_equal(exit_code_of(COAX_E_NO_CREDENTIALS), EXIT_SECURITY);
     assert_int_equal(exit_code_of(COAX_E_TLS_ALERT), EXIT_SECURITY);
-    assert_int_equal(exit_code_of(COAX_E_CLOSE_NOTIFY), EXIT_ERROR);
+    assert_int_equal(exit_code_of(COAX_E_CLOSE_NOTIFY), EXIT_SECURITY);
     assert_int_equal(exit_code_of(COAX_E_HANDSHAKE_TIMEOUT), EXIT_SECURITY);
     assert_int_equal(exit_code_of(COAX_E_CERTIFICATE), EXIT_SECURITY);
 }

@@ -205,7 +205,7 @@ class Ws(client_test.Case):
 
     def test_misdeeds(self):
         cases = {"text": ("COAX_E_FORMAT", 1003), "masked": ("COAX_E_FORMAT", 1002), "large": ("COAX_E_TOO_LARGE", 1009),
-                 "garbage": ("COAX_E_FORMAT", 1007), "close": ("COAX_E_CLOSE_NOTIFY", 1001), "vanish": ("COAX_E_LOST", 1006),
+                 "garbage": ("COAX_E_FORMAT", 1007), "close": ("COAX_E_LOST", 1001), "vanish": ("COAX_E_LOST", 1006),
                  "abort": ("COAX_E_ABORTED", 1000)}
         for path, (status, code) in cases.items():
             with self.subTest(path), ws.Server() as server:

@@ -323,7 +323,7 @@ static enum coax_status status_for(const struct scene *scene, enum coax_status s
     if (is_secure(scene) && (status == COAX_E_FORMAT || status == COAX_E_UPGRADE)) {
         return COAX_E_HANDSHAKE; /* no TLS */
     }
-    return status == COAX_E_CLOSE_NOTIFY && scene->scheme == COAX_SCHEME_COAP_TCP ? COAX_E_LOST : status;
+    return status == COAX_E_CLOSE_NOTIFY && scene->scheme != COAX_SCHEME_COAPS_TCP ? COAX_E_LOST : status;
 }
 
 /* --- the events --- */

@@ -166,7 +166,7 @@ static void websocket_ended(void *user, const struct websocket_end *how) {
     if (how->status == COAX_E_NO_MEMORY) {
         coax_fail_memory(&error);
     } else if (how->status == COAX_E_CLOSE_NOTIFY) {
-        coax_fail(&error, how->status, "The peer closed the WebSocket with code %u%s%s", (unsigned)how->code,
+        coax_fail(&error, COAX_E_LOST, "The peer closed the WebSocket with code %u%s%s", (unsigned)how->code,
                   how->reason.size > 0 ? ": " : "", how->reason.size > 0 ? reason : "");
     } else {
         coax_fail(&error, how->status, "What the peer sent is no proper WebSocket traffic (closed with code %u): %s",

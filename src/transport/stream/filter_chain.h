@@ -43,9 +43,9 @@ struct filter_setup {
        send (an Abort) and must call coax_filter_chain_close with `farewell`, at once or in `ended`'s stead. */
     void (*unreadable)(void *user, const coax_error *error, enum filter_farewell farewell);
     /* The chain is over; coax_filter_chain_pending() bytes may still be worth flushing before the socket is closed.
-       COAX_E_CLOSE_NOTIFY: the peer closed in order (close_notify, WebSocket's close) or answered our close;
-       COAX_E_LOST: the stream just ended; COAX_E_UPGRADE; what tls.h says of `closed`; COAX_E_FORMAT or
-       COAX_E_TOO_LARGE for a violation of WebSocket; COAX_E_NO_MEMORY. */
+       COAX_E_CLOSE_NOTIFY: the peer closed its TLS session in order; COAX_E_LOST: the stream or the WebSocket ended
+       (the text names the latter's code), which to CoAP is no goodbye; COAX_E_UPGRADE; what tls.h says of `closed`;
+       COAX_E_FORMAT or COAX_E_TOO_LARGE for a violation of WebSocket; COAX_E_NO_MEMORY. */
     void (*ended)(void *user, const coax_error *error);
     void (*random)(void *user, void *out, size_t size); /* same `user` as the others: the chain's */
 };

@@ -73,7 +73,8 @@ static void expect_unreadable(enum coax_scheme scheme, const struct broken *brok
         assert_string_equal(client->log, "7.05 0 3\n");
     }
     if (deed != CHAIN_NOTHING && scheme != COAX_SCHEME_COAP_TCP) {
-        chain_assert_end(client, COAX_E_CLOSE_NOTIFY, is_websocket(scheme) ? "code 1007" : "");
+        chain_assert_end(client, is_websocket(scheme) ? COAX_E_LOST : COAX_E_CLOSE_NOTIFY,
+                         is_websocket(scheme) ? "code 1007" : "");
     }
     chain_pair_free(&pair);
 }
@@ -114,7 +115,7 @@ static void tells_what_is_too_large(void **state) {
         assert_int_equal(server->farewell, is_websocket(schemes[i]) ? FAREWELL_NORMAL : FAREWELL_TOO_LARGE);
         chain_assert_end(server, COAX_E_TOO_LARGE, is_websocket(schemes[i]) ? "code 1009" : "2109 bytes");
         if (is_websocket(schemes[i])) {
-            chain_assert_end(client, COAX_E_CLOSE_NOTIFY, "code 1009: \"message over the maximum size\"");
+            chain_assert_end(client, COAX_E_LOST, "code 1009: \"message over the maximum size\"");
         } else {
             assert_string_equal(client->log, "7.05 0 3\n");
         }
@@ -179,7 +180,7 @@ static void a_peers_close_is_told_and_answered(void **state) {
                "\x88\x86\0\0\0\0\x03\xe9"
                "by\x1b!",
                12);
-    chain_assert_end(server, COAX_E_CLOSE_NOTIFY, "The peer closed the WebSocket with code 1001: \"by");
+    chain_assert_end(server, COAX_E_LOST, "The peer closed the WebSocket with code 1001: \"by");
     assert_null(strchr(server->error.text, '\x1b'));
     assert_memory_equal(chain_written(server), "\x88\x02\x03\xe9", 4);
     chain_pair_free(&pair);

@@ -294,7 +294,7 @@ static inline void fixture_wait_ms(struct stream_fixture *fixture, uint32_t ms) 
 /* A request of ours. */
 struct fixture_delivery {
     struct delivery delivery;
-    unsigned failed_count;
+    unsigned written, failed_count;
     coax_error error;
 };
 
@@ -304,10 +304,16 @@ static inline void fixture_delivery_failed(struct delivery *delivery, const coax
     own->error = *error;
 }
 
+static inline void fixture_delivery_written(struct delivery *delivery) {
+    struct fixture_delivery *own = COAX_CONTAINER(delivery, struct fixture_delivery, delivery);
+    own->written++;
+}
+
 static inline enum coax_status fixture_send(struct connection *connection, struct fixture_delivery *own, uint8_t code,
                                             const char *token, size_t payload_size, coax_error *error) {
     static const uint8_t payload[8192];
-    *own = (struct fixture_delivery){.delivery = {.failed = fixture_delivery_failed}};
+    *own = (struct fixture_delivery){
+        .delivery = {.acknowledged = fixture_delivery_written, .failed = fixture_delivery_failed}};
     const struct coax_message message = {
         .code = code, .token = bytes_of(token, strlen(token)), .payload = bytes_of(payload, payload_size)};
     return coax_stream_transport.send(&connection->remote, &message, true, &own->delivery, error);

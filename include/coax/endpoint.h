@@ -53,6 +53,18 @@ typedef struct coax_endpoint_config {
     uint32_t max_replies;          /* message IDs remembered in all; the oldest answered one goes first [100000] */
     uint32_t max_replies_per_peer; /* [64] */
     uint32_t max_message_size; /* of a message, in and out, in bytes [2048], 128 to 65535; over DTLS 16128 at most */
+    /* bodies in blocks (RFC 7959) and observations (RFC 7641) */
+    uint32_t block_size;      /* the largest block that is sent and asked for over datagrams, in bytes [1024]: 16,
+                                 32, 64, 128, 256, 512 or 1024 */
+    uint32_t max_body_size;   /* of a body that is gathered or kept whole, in bytes [8388608] */
+    uint32_t max_body_memory; /* of all of them; the one that waited longest goes first [67108864] */
+    uint32_t max_bodies;      /* incoming ones that are not whole yet, and outgoing ones that are not fetched
+                                 yet; the same [1000] */
+    uint32_t body_timeout_ms; /* so long the next block may take [247000] */
+    uint32_t max_observers;   /* in all; who registers beyond is answered without being observer [100000] */
+    uint32_t max_observers_per_peer; /* [100] */
+    bool echo_amplified; /* a UDP peer whose address is not verified is asked to repeat its request with an Echo before
+                            it gets more than three times what it sent (RFC 9175 section 2.3) [false] */
     /* security */
     uint32_t handshake_timeout_ms; /* a handshake's deadline, and that of a connection's opening, until the peer's CSM
                                       [30000] */
@@ -91,6 +103,8 @@ typedef struct coax_endpoint_config {
     .exchange_lifetime_ms = 247000, .empty_ack_delay_ms = 100, .response_timeout_ms = 93000, .max_peers = 20000, \
     .max_sessions = 10000, .max_handshakes = 1000, .max_requests = 10000, .max_exchanges = 10000, \
     .max_queue_per_peer = 64, .max_replies = 100000, .max_replies_per_peer = 64, .max_message_size = 2048, \
+    .block_size = 1024, .max_body_size = 8388608, .max_body_memory = 67108864, .max_bodies = 1000, \
+    .body_timeout_ms = 247000, .max_observers = 100000, .max_observers_per_peer = 100, \
     .handshake_timeout_ms = 30000, .session_idle_ms = 300000, .max_connections = 10000, \
     .max_connection_openings = 2000, .max_requests_per_connection = 64, .max_stream_message_size = 1048576, \
     .max_stream_output = 65536, .max_stream_memory = 67108864, .message_timeout_ms = 30000, \

@@ -2,6 +2,7 @@
 #ifndef COAX_REQUEST_H
 #define COAX_REQUEST_H
 
+#include <coax/body.h>
 #include <coax/content_format.h>
 #include <coax/endpoint.h>
 #include <coax/export.h>
@@ -34,9 +35,43 @@ COAX_API enum coax_status coax_request_new(coax_request **request, coax_endpoint
 COAX_API enum coax_status coax_request_new_to(coax_request **request, coax_endpoint *endpoint, coax_remote *remote,
                                               uint8_t code, const char *path, coax_error *error);
 
-/* Sets Content-Format and payload (copied); `format` may be COAX_NO_FORMAT. COAX_E_TOO_LARGE over the endpoint's
- * maximum message size or for a format over 65535, COAX_E_NO_MEMORY, COAX_E_STATE once sent. */
+/* Sets Content-Format and payload (copied); `format` may be COAX_NO_FORMAT. What is too large for one message travels
+   in blocks (RFC 7959). COAX_E_TOO_LARGE over the endpoint's max_body_size or for a format over 65535,
+   COAX_E_NO_MEMORY, COAX_E_STATE once sent. */
 COAX_API enum coax_status coax_request_set_payload(coax_request *request, int format, const void *payload, size_t size);
+
+/* The same with a body that is read as it is sent, of `size` bytes or COAX_SIZE_UNKNOWN. `source` outlives the request;
+   its `close` is called when the request ends, and also when this call fails. */
+COAX_API enum coax_status coax_request_set_source(coax_request *request, int format, uint64_t size,
+                                                  const coax_body_source *source, void *body);
+
+/* Gives the body of a 2.xx response to `sink`, piece by piece as it comes: the response that the callback gets has no
+   payload then. Without a sink it is gathered, up to max_body_size (COAX_E_TOO_LARGE). `sink` outlives the request; its
+   `close` is called before the callback, and when the request is cancelled, also if it was never sent. */
+COAX_API enum coax_status coax_request_set_sink(coax_request *request, const coax_body_sink *sink, void *body);
+
+/* With a sink that has `offset` bytes of the representation with this ETag (1 to 8 bytes) already, a multiple of 1024:
+   the body is asked for from there on. If the server has another one by now, the sink is given all of it from 0 on.
+   COAX_E_INVALID, COAX_E_STATE. */
+COAX_API enum coax_status coax_request_resume(coax_request *request, uint64_t offset, const void *etag, size_t size);
+
+/* The largest block, in bytes, in either direction: 16, 32, 64, 128, 256, 512 or 1024; 0 (the default): the endpoint's
+   block_size. It is asked for in the first message (RFC 7959 section 2.4). COAX_E_INVALID, COAX_E_STATE. */
+COAX_API enum coax_status coax_request_set_block_size(coax_request *request, uint32_t size);
+
+/* Told of each block that went or came. */
+typedef void coax_progress_callback(coax_request *request, const coax_progress *progress, void *user);
+COAX_API void coax_request_set_progress(coax_request *request, coax_progress_callback *callback, void *user);
+
+/* How often a request that is answered 4.29 or 5.03 with a Max-Age is sent again after it (RFC 8516 section 4, RFC 7252
+   section 5.9.3.4), if the request's timeout leaves time for it [0]. Without effect once sent. */
+COAX_API void coax_request_set_retries(coax_request *request, unsigned retries);
+
+/* For a request to a group (RFC 7252 section 8): `each` is called with every response, whose sender
+   coax_request_remote() is meanwhile, until the timeout that must be set (COAX_E_INVALID on sending) has passed. Then
+   the request's callback is called as always: with COAX_E_TIMEOUT if nobody answered, else with neither a response nor
+   an error. A large body is fetched from its sender before `each` is called. Without effect once sent. */
+COAX_API void coax_request_collect(coax_request *request, coax_response_callback *each);
 
 /* Adds an option. COAX_E_TOO_LARGE if the value's size is outside the option's limits, or the options pass 2048 bytes;
  * COAX_E_STATE once sent. */

@@ -38,6 +38,8 @@ enum coax_status {
     COAX_E_OPTION = -22,             /* a critical option was not understood */
     COAX_E_UNSUPPORTED = -23,        /* legal, but this library does not do it */
     COAX_E_STATE = -24,              /* the object cannot do this now (already sent, already answered) */
+    COAX_E_RESPONSE = -25,           /* the peer answered with an error response, which ends what was asked for */
+    COAX_E_CHANGED = -26,            /* a body changed under way, and changed again when it was asked for anew */
     COAX_E_FATAL = -100,             /* not returned: the boundary */
     COAX_E_CLOSE_NOTIFY = -101,      /* the peer closed the security session in order */
     COAX_E_TLS_ALERT = -102,         /* the peer sent a fatal alert; `coax_error.alert` holds its number */

@@ -34,6 +34,8 @@ static const enum coax_status all[] = {
     COAX_E_OPTION,
     COAX_E_UNSUPPORTED,
     COAX_E_STATE,
+    COAX_E_RESPONSE,
+    COAX_E_CHANGED,
     COAX_E_FATAL,
     COAX_E_CLOSE_NOTIFY,
     COAX_E_TLS_ALERT,
@@ -82,7 +84,7 @@ static void numbers_that_are_no_status_have_no_name(void **state) {
     assert_string_equal(coax_status_name((enum coax_status)1), "unknown status");
     assert_string_equal(coax_status_name((enum coax_status)INT32_MIN), "unknown status");
     assert_string_equal(coax_status_name((enum coax_status)INT32_MAX), "unknown status");
-    assert_string_equal(coax_status_text((enum coax_status) - 25), "Unknown status");
+    assert_string_equal(coax_status_text((enum coax_status) - 27), "Unknown status");
     assert_string_equal(coax_status_text((enum coax_status) - 113), "Unknown status");
 }
 

@@ -34,7 +34,7 @@ enum coax_status coax_request_set_payload(coax_request *request, int format, con
     if (request->state != REQUEST_NEW) {
         return COAX_E_STATE;
     }
-    if (size > request->layer->settings.max_payload) {
+    if (size > request->layer->settings.max_body_size) {
         return COAX_E_TOO_LARGE;
     }
     uint8_t *copy = malloc(size + 1);
@@ -159,13 +159,17 @@ static void drop_remote(struct coax_request *request) {
     coax_remote_unref(remote);
 }
 
-void coax_request_unstart(struct coax_request *request) {
+static void leave_layer(struct coax_request *request, enum request_state state) {
     detach(request);
-    drop_remote(request);
     list_remove(&request->of_layer);
     coax_timer_disarm(request->layer->timers, &request->timer);
     request->layer->request_count--;
-    request->state = REQUEST_NEW;
+    request->state = state;
+}
+
+void coax_request_unstart(struct coax_request *request) {
+    leave_layer(request, REQUEST_NEW);
+    drop_remote(request);
 }
 
 static void free_request(struct coax_request *request) {
@@ -181,10 +185,10 @@ static void free_request(struct coax_request *request) {
 
 /* The one callback, and the end. */
 static void complete(struct coax_request *request, const struct coax_message *response, const coax_error *error) {
-    detach(request);
-    list_remove(&request->of_layer);
-    coax_timer_disarm(request->layer->timers, &request->timer);
-    request->layer->request_count--;
+    leave_layer(request, REQUEST_NEW);
+    if (request->ended != NULL && request->ended(request, response, error)) {
+        return;
+    }
     request->state = REQUEST_DONE;
     if (request->callback != NULL) {
         request->callback(request, response, error, request->callback_user);
@@ -357,6 +361,9 @@ bool coax_request_layer_response(void *user, struct coax_remote *remote, const s
         request->recover = NULL;
         coax_request_fail(request, &error);
         return error.status != COAX_E_OPTION; /* RFC 7252 section 5.4.1: a confirmable one is rejected */
+    }
+    if (request->take != NULL && request->take(request, remote, message)) {
+        return true;
     }
     if (request->remote != remote) { /* an answer to a multicast request */
         detach(request);

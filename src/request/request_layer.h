@@ -14,9 +14,12 @@
 #include <coax/request.h>
 #include <coax/site.h>
 
+/* The settings of coax_endpoint_config that this room obeys; the same names. */
 struct request_settings {
     uint32_t response_timeout_ms, max_requests, max_exchanges;
-    uint32_t max_payload; /* of the transport that takes most */
+    uint32_t block_size, max_body_size, max_body_memory, max_bodies, body_timeout_ms;
+    uint32_t max_observers, max_observers_per_peer;
+    bool echo_amplified;
 };
 
 struct request_layer {
@@ -93,6 +96,13 @@ struct coax_request {
        address; `release` is called before the request is freed. Each may be NULL. */
     bool (*recover)(struct coax_request *request, const coax_error *error);
     void (*release)(struct coax_request *request);
+    /* Who stands between a request and its callback (an observation, a collection), with `keeper` for its own. `take`
+       gets each whole response first: true means that the request goes on waiting for more with the same token. `ended`
+       gets what the callback would: true means that it was taken care of, and the request is REQUEST_NEW again, not
+       freed. Each may be NULL. */
+    bool (*take)(struct coax_request *request, struct coax_remote *remote, const struct coax_message *response);
+    bool (*ended)(struct coax_request *request, const struct coax_message *response, const coax_error *error);
+    void *keeper;
     const char *waiting_for; /* in REQUEST_STARTED: what the owner waits for, such as "the name is being resolved" */
     void *owner;
 };
@@ -113,6 +123,13 @@ void coax_request_unstart(struct coax_request *request);
 
 /* Ends a started request with an error. */
 void coax_request_fail(struct coax_request *request, const coax_error *error);
+
+/* Fetches the rest of a body of which `first`, a response to `request` or a notification, is the first block: a request
+   of its own to `remote`, with the options of `request` but for Observe. `callback` gets the whole. The caller may
+   cancel *rest until then. */
+enum coax_status coax_request_fetch_rest(const struct coax_request *request, struct coax_remote *remote,
+                                         const struct coax_message *first, coax_response_callback *callback, void *user,
+                                         struct coax_request **rest, coax_error *error);
 
 struct coax_exchange {
     struct request_layer *layer;

@@ -244,7 +244,7 @@ static void settings_end_with_sending(void **state) {
     assert_int_equal(coax_request_set_token(asked.request, "abc", 3), COAX_OK);
     assert_int_equal(coax_request_set_payload(asked.request, COAX_FORMAT_JSON, "{}", 2), COAX_OK);
     assert_int_equal(coax_request_set_payload(asked.request, COAX_FORMAT_TEXT, "text", 4), COAX_OK); /* instead */
-    assert_int_equal(coax_request_set_payload(asked.request, COAX_NO_FORMAT, NULL, 1048577), COAX_E_TOO_LARGE);
+    assert_int_equal(coax_request_set_payload(asked.request, COAX_NO_FORMAT, NULL, 8388609), COAX_E_TOO_LARGE);
     assert_int_equal(coax_request_add_option_uint(asked.request, COAX_OPTION_ACCEPT, 60), COAX_OK);
     assert_int_equal(asked_send(&asked, stack_fixture_remote(&fixture, client_path(9))), COAX_OK);
     const struct wire_datagram *sent = wire_next(&fixture.wire);

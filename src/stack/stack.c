@@ -38,6 +38,13 @@ static enum coax_status check_config(const coax_endpoint_config *config, coax_er
         {"max_replies", config->max_replies, 1, TABLE_MAXIMUM},
         {"max_replies_per_peer", config->max_replies_per_peer, 1, 60000},
         {"max_message_size", config->max_message_size, 128, 65535},
+        {"block_size", config->block_size, 16, 1024},
+        {"max_body_size", config->max_body_size, 1024, UINT32_MAX},
+        {"max_body_memory", config->max_body_memory, 1024, UINT32_MAX},
+        {"max_bodies", config->max_bodies, 1, TABLE_MAXIMUM},
+        {"body_timeout_ms", config->body_timeout_ms, 1, DAY_MS},
+        {"max_observers", config->max_observers, 0, TABLE_MAXIMUM},
+        {"max_observers_per_peer", config->max_observers_per_peer, 0, TABLE_MAXIMUM},
         {"handshake_timeout_ms", config->handshake_timeout_ms, 1, DAY_MS},
         {"session_idle_ms", config->session_idle_ms, 0, DAY_MS},
         {"max_connections", config->max_connections, 1, TABLE_MAXIMUM},
@@ -63,7 +70,27 @@ static enum coax_status check_config(const coax_endpoint_config *config, coax_er
             return status;
         }
     }
+    if ((config->block_size & (config->block_size - 1)) != 0) {
+        return coax_fail(error, COAX_E_INVALID, "The setting block_size is %u; it must be a power of 2",
+                         (unsigned)config->block_size);
+    }
     return COAX_OK;
+}
+
+static struct request_settings request_settings_of(const coax_endpoint_config *config) {
+    return (struct request_settings){
+        .response_timeout_ms = config->response_timeout_ms,
+        .max_requests = config->max_requests,
+        .max_exchanges = config->max_exchanges,
+        .block_size = config->block_size,
+        .max_body_size = config->max_body_size,
+        .max_body_memory = config->max_body_memory,
+        .max_bodies = config->max_bodies,
+        .body_timeout_ms = config->body_timeout_ms,
+        .max_observers = config->max_observers,
+        .max_observers_per_peer = config->max_observers_per_peer,
+        .echo_amplified = config->echo_amplified,
+    };
 }
 
 static struct datagram_settings datagram_settings_of(const coax_endpoint_config *config) {
@@ -186,9 +213,7 @@ static enum coax_status init_rooms(struct stack *stack) {
     stack->site = coax_site_new();
     stack->text = malloc(config->max_message_size);
     stack->requests = (struct request_layer){
-        .settings = {config->response_timeout_ms, config->max_requests, config->max_exchanges,
-                     config->max_stream_message_size > config->max_message_size ? config->max_stream_message_size
-                                                                                : config->max_message_size},
+        .settings = request_settings_of(config),
         .timers = &stack->timers,
         .random = stack->output.random,
         .random_user = stack->output.user,

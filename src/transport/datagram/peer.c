@@ -1,6 +1,7 @@
 #include "transport/datagram/peer.h"
 
 #include "base/error.h"
+#include "message/block.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,13 @@ static enum coax_status release_session(struct coax_remote *remote, const coax_r
     return COAX_OK;
 }
 
+static uint32_t block_maximum(const struct coax_remote *remote) {
+    (void)remote;
+    return BLOCK_SIZE_MAXIMUM;
+}
+
 const struct transport coax_datagram_transport = {
+    .block_maximum = block_maximum,
     .send = coax_transmit_message,
     .cancel = coax_transmission_cancel,
     .stage = coax_transmission_stage,

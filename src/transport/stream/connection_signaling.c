@@ -7,6 +7,7 @@ void coax_connection_send_csm(struct connection *connection) {
     const struct capabilities own = {
         .max_message_size = connection->layer->settings.max_stream_message_size,
         .token_maximum = TOKEN_MAXIMUM,
+        .block_wise_transfer = true,
     };
     uint8_t room[SIGNALING_ROOM];
     struct coax_message csm = coax_csm_make(room, &own);

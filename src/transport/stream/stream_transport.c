@@ -1,6 +1,7 @@
 /* Connections as the request layer sees them: a transport. */
 #include "base/error.h"
 #include "base/wipe.h"
+#include "message/block.h"
 #include "transport/stream/connection.h"
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +122,11 @@ void coax_connection_send_queued(struct connection *connection) {
             status = coax_connection_write(connection, &waiting->message, &error);
         }
         if (status == COAX_OK) {
+            struct delivery *delivery = waiting->delivery;
             free_waiting(waiting);
+            if (delivery != NULL) {
+                delivery->acknowledged(delivery);
+            }
         } else {
             fail_waiting(waiting, &error);
         }
@@ -227,8 +232,21 @@ static void decline(struct coax_remote *remote, struct incoming *incoming) {
     coax_connection_leave(connection);
 }
 
+/* More than 64 KiB at a time would gain nothing but memory that waits. */
+static uint32_t block_maximum(const struct coax_remote *remote) {
+    enum { HEAD_MAXIMUM = 4096, BLOCKS_MAXIMUM = 64 }; /* all that is not payload */
+    const struct connection *connection = COAX_CONTAINER(remote, const struct connection, remote);
+    uint32_t size = connection->peer.max_message_size;
+    if (!capabilities_allow_bert(&connection->peer) || size < HEAD_MAXIMUM + 2 * BLOCK_SIZE_MAXIMUM) {
+        return BLOCK_SIZE_MAXIMUM;
+    }
+    uint32_t blocks = (size - HEAD_MAXIMUM) / BLOCK_SIZE_MAXIMUM;
+    return (blocks > BLOCKS_MAXIMUM ? BLOCKS_MAXIMUM : blocks) * BLOCK_SIZE_MAXIMUM;
+}
+
 const struct transport coax_stream_transport = {
     .is_reliable = true,
+    .block_maximum = block_maximum,
     .send = send_message,
     .cancel = cancel,
     .stage = stage,

@@ -118,8 +118,11 @@ static void a_peer_that_does_not_read_makes_requests_wait(void **state) {
     assert_int_equal(coax_stream_transport.stage(&deliveries[0].delivery), DELIVERY_SENT);
     assert_int_equal(coax_stream_transport.stage(&deliveries[1].delivery), DELIVERY_QUEUED);
     link->room = SIZE_MAX;
+    assert_int_equal(deliveries[1].written, 0);
     coax_connection_writable(connection);
     assert_int_equal(coax_stream_transport.stage(&deliveries[1].delivery), DELIVERY_SENT);
+    assert_int_equal(deliveries[0].written, 0); /* it did not wait */
+    assert_int_equal(deliveries[1].written, 1);
     assert_int_equal(fixture_next_code(fixture, link), COAX_PUT);
     assert_int_equal(fixture_next_code(fixture, link), COAX_PUT);
 }

@@ -18,8 +18,8 @@ enum delivery_stage {
 /* One message on its way, embedded in its sender. After `failed`, after a cancel, and after the remote was lost the
    transport has forgotten it. */
 struct delivery {
-    /* The peer acknowledged it: an answer in the same message is told next. On a reliable transport: it had to wait, and
-       is written now (one whose `carrier` is NULL after `send` did not have to wait: nothing is told of it). */
+    /* The peer acknowledged it: an answer in the same message is told next. On a reliable transport: it had to wait,
+       and is written now (one whose `carrier` is NULL after `send` did not have to wait: nothing is told of it). */
     void (*acknowledged)(struct delivery *delivery);
     /* The peer rejected it with a Reset, or never acknowledged it. At most once. */
     void (*failed)(struct delivery *delivery, const coax_error *error);
@@ -37,7 +37,8 @@ struct release_wait {
 struct incoming;
 
 struct transport {
-    /* Messages are neither lost nor acknowledged one by one (RFC 8323), and an Empty message with a token is a Ping (section 5.4), answered by a response of code 7.03 with that token. */
+    /* Messages are neither lost nor acknowledged one by one (RFC 8323), and an Empty message with a token is a Ping
+     * (section 5.4), answered by a response of code 7.03 with that token. */
     bool is_reliable;
 
     /* Sends a message whose type, ID and token the caller leaves to the transport, but for the token. The bytes are

@@ -12,8 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* READS_AT_ONCE: the others' turn comes after it. LINGER_BYTES: more than a window of a peer that was still sending. */
-enum { READS_AT_ONCE = 4, LINGER_MS = 2000, LINGER_BYTES = 1024 * 1024, LINGERING_MAXIMUM = 256 };
+/* READS_AT_ONCE: the others' turn comes after it. LINGER_BYTES: as large as any setting lets a message be, so that a
+   peer that is in the midst of one gets to read why it is refused; LINGER_MS ends it first for who sends slowly. */
+enum { READS_AT_ONCE = 4, LINGER_MS = 2000, LINGER_BYTES = 16 * 1024 * 1024, LINGERING_MAXIMUM = 256 };
 
 /* Small messages are not to wait for the acknowledgement of those before them. And what a peer does not read is to wait
    here, where it is bounded for all together, and not in the system, which would take megabytes for each. */

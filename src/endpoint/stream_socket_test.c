@@ -243,15 +243,26 @@ static void a_flood_does_not_keep_others_waiting(void **state) {
     close(other);
 }
 
+/* Sends MiB after MiB to a server that takes what comes; false when it took no more. */
+static bool send_mebibytes(const struct fixture *fixture, unsigned count) {
+    enum { PIECES = 16 };
+    static const uint8_t piece[1024 * 1024 / PIECES];
+    bool goes_on = true;
+    for (unsigned i = 0; i < count * PIECES && goes_on; i++) {
+        goes_on = raw_send(fixture->pair.server, fixture->fd, piece, sizeof piece);
+        assert_int_equal(coax_endpoint_process(fixture->pair.server, NULL), COAX_OK);
+    }
+    return goes_on;
+}
+
 /* The peer says what is refused, and a lot more. Closing with that unread would reset the connection, and the reset
    would destroy the Abort that says why. */
 static void the_last_word_arrives_although_input_is_unread(void **state) {
     struct fixture *fixture = *state;
     static const uint8_t reserved_length[] = {0x0f, 0x01}; /* a token length of 15 */
-    static uint8_t more[300 * 1024];
     uint8_t abort_frame[512];
     assert_true(raw_send(fixture->pair.server, fixture->fd, reserved_length, sizeof reserved_length));
-    assert_true(raw_send(fixture->pair.server, fixture->fd, more, sizeof more));
+    assert_true(send_mebibytes(fixture, 8));
     ssize_t size = raw_receive(fixture->pair.server, fixture->fd, abort_frame, sizeof abort_frame);
     assert_true(size > 3);
     assert_int_equal(abort_frame[2], COAX_ABORT); /* behind a length of 8 bits */
@@ -296,15 +307,9 @@ static void lingering_has_an_end(void **state) {
 static void lingering_has_bounds(void **state) {
     struct fixture *fixture = *state;
     enum { MANY = 300, MAXIMUM = 256 };
-    static uint8_t more[64 * 1024];
     int fds[MANY];
     refuse_it(fixture, fixture->fd);
-    bool goes_on = true;
-    for (int i = 0; i < 100 && goes_on; i++) {
-        goes_on = raw_send(fixture->pair.server, fixture->fd, more, sizeof more);
-        assert_int_equal(coax_endpoint_process(fixture->pair.server, NULL), COAX_OK);
-    }
-    assert_false(goes_on);
+    assert_false(send_mebibytes(fixture, 32));
     assert_int_equal(fixture->pair.server->lingering.count, 0);
     for (int i = 0; i < MANY; i++) {
         fds[i] = connect_raw(fixture);

@@ -20,6 +20,7 @@ struct secure_protocol {
     const char *key_ciphers; /* those that go with raw public keys and certificates only */
     const char *groups;      /* for key exchanges, the preferred one first */
     const char *signatures;  /* beside those that both have */
+    bool has_binders;        /* a client's first message shows already that it has the pre-shared key (TLS 1.3) */
 };
 
 /* The authorities of one entry, ready for verifying. */

@@ -39,11 +39,22 @@ static const char *kind_text(enum credential_kind kind) {
     return kind <= CREDENTIAL_TRUST ? texts[kind] : "credential";
 }
 
-/* A client that has sent its Finished and got no answer to it. In TLS 1.3 the ServerHello that brings keys says that
-   the pre-shared key is right. */
+/* Neither a ServerHello has come, nor another try's HelloRetryRequest been answered. */
+static bool awaits_server_hello(gnutls_session_t tls) {
+    int last = (int)gnutls_handshake_get_last_in(tls);
+    return last == -1 || last == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST;
+}
+
+/* A client that has shown what it knows and got no answer to it: in TLS 1.2 by its Finished; in TLS 1.3 by its
+   ClientHello, and the ServerHello that answers says that the pre-shared key is right. */
 static bool is_key_in_doubt(const struct secure_session *session) {
-    return !session->is_server && session->credential->kind == CREDENTIAL_PSK
-           && coax_secure_has_keys(session->tls, false) && gnutls_protocol_get_version(session->tls) != GNUTLS_TLS1_3;
+    if (session->is_server || session->credential->kind != CREDENTIAL_PSK) {
+        return false;
+    }
+    if (awaits_server_hello(session->tls)) {
+        return session->context->protocol->has_binders;
+    }
+    return coax_secure_has_keys(session->tls, false) && gnutls_protocol_get_version(session->tls) != GNUTLS_TLS1_3;
 }
 
 static const char *protocol_name(const struct secure_session *session) {
@@ -249,10 +260,14 @@ void coax_secure_explain_timeout(const struct secure_session *session, coax_erro
         coax_fail(error, COAX_E_HANDSHAKE_TIMEOUT, "The client did not finish the %s handshake within %g seconds",
                   protocol_name(session), seconds(session));
     } else if (!session->handshake->heard) {
+        bool is_in_doubt = is_key_in_doubt(session);
         coax_fail(error, COAX_E_HANDSHAKE_TIMEOUT,
                   "Nobody answered the %s handshake within %g seconds; check host and port, and whether a %s server "
-                  "runs there",
-                  protocol_name(session), seconds(session), protocol_name(session));
+                  "runs there%s%s%s",
+                  protocol_name(session), seconds(session), protocol_name(session),
+                  is_in_doubt ? ", and the pre-shared key of " : "",
+                  is_in_doubt ? coax_secure_entry_text(session->credential, entry) : "",
+                  is_in_doubt ? ": some servers fall silent when it is wrong" : "");
     } else if (is_key_in_doubt(session)) {
         coax_fail(error, COAX_E_HANDSHAKE_TIMEOUT,
                   "The peer began the %s handshake and then fell silent for the rest of %g seconds: the pre-shared "

@@ -19,6 +19,7 @@ static const struct secure_protocol tls_protocol = {
     .groups = ":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1", /* what most offer at once comes first */
     .signatures = ":+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SECP384R1-SHA384:+SIGN-RSA-PSS-RSAE-SHA384"
                   ":+SIGN-RSA-PSS-RSAE-SHA512",
+    .has_binders = true,
 };
 
 enum coax_status coax_tls_context_new(struct tls_context **context, const coax_credentials *credentials,

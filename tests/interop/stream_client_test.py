@@ -83,6 +83,8 @@ class Libcoap(client_test.Case):
                 self.client.ask("get", server.base("coaps+tcp") + "/time", security=peers.Psk(key="guessed"),
                                 more=["--timeout", "2"])
             self.assertIn(caught.exception.code, [coax.EXIT[code] for code in codes])
+            if caught.exception.code == coax.EXIT["security"]:
+                self.assertIn("the pre-shared key of entry ", caught.exception.text)
 
     @client_test.with_each_library
     def test_no_credentials(self, server):

@@ -179,6 +179,11 @@ typedef void coax_ping_callback(enum coax_status status, const coax_error *error
 COAX_API enum coax_status coax_endpoint_ping(coax_endpoint *endpoint, const char *uri, coax_ping_callback *callback,
                                              void *user, coax_error *error);
 
+/* The same to a remote. Without an answer for ping_timeout_ms it is COAX_E_TIMEOUT. Connections (RFC 8323) are sent
+   Pings anyway, when they are silent; a DTLS session whose peer is gone without a word shows it only by this. */
+COAX_API enum coax_status coax_endpoint_ping_remote(coax_endpoint *endpoint, coax_remote *remote,
+                                                    coax_ping_callback *callback, void *user, coax_error *error);
+
 #ifdef __cplusplus
 }
 #endif

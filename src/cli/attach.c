@@ -5,18 +5,21 @@
 #include "cli/interrupt.h"
 #include "cli/remote_text.h"
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
 struct attachment {
     const struct attach_settings *settings;
+    uint32_t ping_interval_ms;
     struct service service;
     coax_remote *remote; /* a reference; NULL while there is no connection, not even one that is being opened */
     struct backoff backoff;
     bool was_open;      /* once at least */
     uint64_t opened_ms; /* 0: it is not open */
     uint64_t next_ms;   /* when to connect */
+    uint64_t ping_ms;   /* when to ping; 0: not now */
     int code;           /* other than EXIT_OK: it is over */
 };
 
@@ -55,16 +58,25 @@ static void lost(struct attachment *attachment, const coax_error *error) {
         backoff_stood(&attachment->backoff, now_ms() - attachment->opened_ms);
         attachment->opened_ms = 0;
     }
+    attachment->ping_ms = 0;
     uint32_t delay_ms = backoff_next_ms(&attachment->backoff, chance);
     attachment->next_ms = now_ms() + delay_ms;
     remark("%s; connecting again in %u.%u s", error->text, (unsigned)(delay_ms / 1000),
            (unsigned)(delay_ms % 1000 / 100));
 }
 
+/* Of a server that is gone without a word a DTLS session alone does not hear; connections have Pings of their own. */
+static void schedule_ping(struct attachment *attachment) {
+    if (coax_remote_scheme(attachment->remote) == COAX_SCHEME_COAPS) {
+        attachment->ping_ms = now_ms() + attachment->ping_interval_ms;
+    }
+}
+
 static void opened(struct attachment *attachment) {
     char text[REMOTE_TEXT_CAPACITY];
     attachment->was_open = true;
     attachment->opened_ms = now_ms();
+    schedule_ping(attachment);
     if (printf("attached to %s\n", remote_text(attachment->remote, text)) < 0 || fflush(stdout) != 0) {
         attachment->code = complain(EXIT_ERROR, "cannot write to standard output: %s", strerror(errno));
     }
@@ -91,6 +103,28 @@ static void on_connection(coax_remote *remote, const coax_error *error, void *us
     lost(attachment, error);
 }
 
+/* What else than a timeout ends a session, on_connection() is told. */
+static void on_pong(enum coax_status status, const coax_error *error, void *user) {
+    struct attachment *attachment = user;
+    coax_remote *remote = attachment->remote;
+    if (status == COAX_E_TIMEOUT && remote != NULL) {
+        attachment->remote = NULL; /* this end's release is no news */
+        (void)coax_remote_release(remote, NULL, NULL, NULL, NULL);
+        coax_remote_unref(remote);
+        lost(attachment, error);
+    } else if (remote != NULL) {
+        schedule_ping(attachment);
+    }
+}
+
+static void ping(struct attachment *attachment) {
+    attachment->ping_ms = 0;
+    if (coax_endpoint_ping_remote(attachment->service.endpoint, attachment->remote, on_pong, attachment, NULL)
+        != COAX_OK) {
+        schedule_ping(attachment);
+    }
+}
+
 static void connect_again(struct attachment *attachment) {
     coax_error error;
     coax_remote *remote;
@@ -103,13 +137,15 @@ static void connect_again(struct attachment *attachment) {
     attachment->remote = remote;
 }
 
-/* -1: there is a connection. */
+/* Until the next connection or ping is due; -1: none is. */
 static int wait_ms(const struct attachment *attachment) {
     uint64_t now = now_ms();
-    if (attachment->remote != NULL) {
+    uint64_t due = attachment->remote == NULL ? attachment->next_ms : attachment->ping_ms;
+    if (attachment->remote != NULL && due == 0) {
         return -1;
     }
-    return attachment->next_ms > now ? (int)(attachment->next_ms - now) : 0;
+    uint64_t rest = due > now ? due - now : 0;
+    return rest < INT_MAX ? (int)rest : INT_MAX;
 }
 
 /* Until a signal ends it, or what will not mend. */
@@ -117,7 +153,7 @@ static int attach(struct attachment *attachment) {
     while (attachment->code == EXIT_OK && !interrupted()) {
         bool readable;
         if (wait_ms(attachment) == 0) {
-            connect_again(attachment);
+            (attachment->remote == NULL ? connect_again : ping)(attachment);
             continue;
         }
         int code = service_turn(&attachment->service, -1, wait_ms(attachment), &readable);
@@ -126,11 +162,21 @@ static int attach(struct attachment *attachment) {
     return attachment->code;
 }
 
+/* Pings by the setting; each is to be answered before the next one is due. */
+static void set_pings(coax_endpoint_config *config, uint32_t interval_ms) {
+    if (interval_ms != 0) {
+        config->ping_interval_ms = interval_ms;
+        config->ping_timeout_ms = interval_ms < config->ping_timeout_ms ? interval_ms : config->ping_timeout_ms;
+    }
+}
+
 static int run(const struct attach_settings *settings) {
     struct attachment attachment = {.settings = settings};
     coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
     config.connections = on_connection;
     config.user = &attachment;
+    set_pings(&config, settings->ping_interval_ms);
+    attachment.ping_interval_ms = config.ping_interval_ms;
     int code = service_open(&attachment.service, &settings->service, &config);
     if (code == EXIT_OK) {
         code = attach(&attachment);

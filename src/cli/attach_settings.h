@@ -7,6 +7,7 @@
 struct attach_settings {
     const char *uri;
     struct service_settings service;
+    uint32_t ping_interval_ms; /* 0: the library's own */
     bool help;
     bool version;
 };

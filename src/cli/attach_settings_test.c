@@ -34,6 +34,9 @@ static void reads_all_options(void **state) {
     assert_int_equal(settings.service.credentials.count, 2);
     assert_string_equal(settings.service.files, "dir");
     assert_int_equal(settings.service.verbose, 1);
+    assert_int_equal(settings.ping_interval_ms, 0);
+    assert_int_equal(read_words("coaps://h", "--ping-interval", "2.5"), EXIT_OK);
+    assert_int_equal(settings.ping_interval_ms, 2500);
     assert_string_equal(err, "");
 }
 
@@ -58,6 +61,7 @@ static void refuses_what_does_not_fit(void **state) {
         {{"attach", "coap+tcp://h/a"}, "names a resource; to attach to it"},
         {{"attach", "h"}, "'h' is no URI to attach to"},
         {{"attach", "coap+tcp://h", "--file=a"}, "did you mean --files"},
+        {{"attach", "coaps://h", "--ping-interval=0"}, "is no number of seconds"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(read_list(cases[i].words), EXIT_USAGE);
@@ -77,7 +81,8 @@ static void help_comes_first_and_shows_every_option(void **state) {
     struct capture capture = capture_begin(stdout);
     attach_help_print(stdout);
     capture_end(&capture, help, sizeof help);
-    static const char *const options[] = {"--credentials FILE", "--files DIR", "-v, --verbose", "Exit codes"};
+    static const char *const options[] = {"--credentials FILE", "--files DIR", "--ping-interval SECONDS",
+                                          "-v, --verbose", "Exit codes"};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         assert_non_null(strstr(help, options[i]));
     }

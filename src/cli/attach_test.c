@@ -169,6 +169,7 @@ static void what_will_not_mend_ends_it(void **state) {
         {{"attach", "coaps://127.0.0.1:1"}, EXIT_SECURITY, "credentials"},
         {{"attach", "coap://127.0.0.1:1"}, EXIT_USAGE, "coap has no connections"},
         {{"attach", "coap+tcp://127.0.0.1:1", "--files", "/nonexistent"}, EXIT_USAGE, "--files '/nonexistent'"},
+        {{"attach", "coap+tcp://127.0.0.1:1", "--ping-interval", "100000"}, EXIT_USAGE, "ping_interval_ms"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct verb_process verb;

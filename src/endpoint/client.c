@@ -227,13 +227,8 @@ static void ping_answered(coax_request *request, const coax_message *response, c
     free(ping);
 }
 
-enum coax_status coax_endpoint_ping(coax_endpoint *endpoint, const char *uri, coax_ping_callback *callback, void *user,
-                                    coax_error *error) {
-    coax_request *request;
-    enum coax_status status = new_request(&request, endpoint, COAX_EMPTY, uri, error);
-    if (status != COAX_OK) {
-        return status;
-    }
+/* Takes the request, whatever comes of it. */
+static enum coax_status send_ping(coax_request *request, coax_ping_callback *callback, void *user, coax_error *error) {
     struct ping *ping = malloc(sizeof *ping);
     if (ping == NULL) {
         coax_request_cancel(request);
@@ -241,10 +236,31 @@ enum coax_status coax_endpoint_ping(coax_endpoint *endpoint, const char *uri, co
     }
     *ping = (struct ping){callback, user};
     request->options.size = 0; /* an Empty message has nothing but its header */
-    status = coax_request_send(request, ping_answered, ping, error);
+    enum coax_status status = coax_request_send(request, ping_answered, ping, error);
     if (status != COAX_OK) {
         coax_request_cancel(request);
         free(ping);
     }
     return status;
+}
+
+enum coax_status coax_endpoint_ping(coax_endpoint *endpoint, const char *uri, coax_ping_callback *callback, void *user,
+                                    coax_error *error) {
+    coax_request *request;
+    enum coax_status status = new_request(&request, endpoint, COAX_EMPTY, uri, error);
+    return status != COAX_OK ? status : send_ping(request, callback, user, error);
+}
+
+enum coax_status coax_endpoint_ping_remote(coax_endpoint *endpoint, coax_remote *remote, coax_ping_callback *callback,
+                                           void *user, coax_error *error) {
+    struct errand *errand;
+    char who[COAX_HOST_MAXIMUM + 100];
+    coax_remote_describe(remote, who, sizeof who);
+    enum coax_status status = new_errand(&errand, endpoint, COAX_EMPTY, who, error);
+    if (status != COAX_OK) {
+        return status;
+    }
+    errand->to = coax_remote_ref(remote);
+    coax_request_set_timeout(errand->request, endpoint->stack->config.ping_timeout_ms);
+    return send_ping(errand->request, callback, user, error);
 }

@@ -93,20 +93,23 @@ static void a_server_asks_its_client(void **state) {
 struct pong {
     unsigned count;
     enum coax_status status;
+    coax_error error;
 };
 
 static void note_pong(enum coax_status status, const coax_error *error, void *user) {
     struct pong *pong = user;
-    (void)error;
     pong->count++;
     pong->status = status;
+    if (error != NULL) {
+        pong->error = *error;
+    }
 }
 
 static void pings_are_answered(void **state) {
     (void)state;
     for (size_t i = 0; i < PLACES; i++) {
         struct endpoint_pair pair;
-        struct pong pong = {0, COAX_E_INVALID};
+        struct pong pong = {.status = COAX_E_INVALID};
         assert_true(make_pair(&pair, places[i]));
         assert_int_equal(coax_endpoint_ping(pair.client, pair.uri, note_pong, &pong, NULL), COAX_OK);
         assert_true(drive(&pair, &pong.count));
@@ -143,6 +146,32 @@ static void introduce(struct endpoint_pair *pair, struct kept *kept) {
     assert_int_equal(coax_request_send(request, note_answer, &answer, NULL), COAX_OK);
     assert_true(drive(pair, &answer.count));
     assert_int_equal(kept->count, 1);
+}
+
+/* The client goes without a word. */
+static void pings_of_a_remote_tell_that_it_is_gone(void **state) {
+    (void)state;
+    coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
+    config.ping_timeout_ms = 150;
+    for (size_t i = 0; i < PLACES; i++) {
+        struct endpoint_pair pair;
+        struct kept kept;
+        struct pong pong = {.status = COAX_E_INVALID};
+        assert_true(make_pair_of(&pair, places[i], &config));
+        introduce(&pair, &kept);
+        assert_int_equal(coax_endpoint_ping_remote(pair.server, kept.remote, note_pong, &pong, NULL), COAX_OK);
+        assert_true(drive(&pair, &pong.count));
+        assert_int_equal(pong.status, COAX_OK);
+        struct endpoint_pair alone = {pair.server, NULL, ""}; /* nobody drives the client any more */
+        pong.count = 0;
+        assert_int_equal(coax_endpoint_ping_remote(pair.server, kept.remote, note_pong, &pong, NULL), COAX_OK);
+        assert_true(drive(&alone, &pong.count));
+        assert_int_equal(pong.status, COAX_E_TIMEOUT);
+        assert_non_null(strstr(pong.error.text, "no response within 0.150 s"));
+        assert_int_equal(strncmp(pong.error.text, "Ping coap", 9), 0);
+        coax_remote_unref(kept.remote);
+        free_pair(&pair);
+    }
 }
 
 /* What the client's end of a connection is, no URI says; the server's own end has one. */
@@ -356,6 +385,7 @@ int main(void) {
         cmocka_unit_test(each_scheme_carries_requests),
         cmocka_unit_test(a_server_asks_its_client),
         cmocka_unit_test(pings_are_answered),
+        cmocka_unit_test(pings_of_a_remote_tell_that_it_is_gone),
         cmocka_unit_test(a_client_on_a_connection_has_no_uri),
         cmocka_unit_test(a_client_that_goes_fails_what_waits_for_it),
         cmocka_unit_test(what_waits_fails_when_the_endpoint_is_freed),

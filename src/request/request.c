@@ -198,7 +198,7 @@ static void complete(struct coax_request *request, const struct coax_message *re
 
 void coax_request_fail(struct coax_request *request, const coax_error *error) {
     coax_error full;
-    const char *method = coax_code_name(request->code);
+    const char *method = request->code == COAX_EMPTY ? "Ping" : coax_code_name(request->code);
     coax_fail_alert(&full, error->status, error->alert, "%s %.200s: %s", method == NULL ? "Request" : method,
                     request->uri, error->text);
     detach(request);

@@ -155,6 +155,22 @@ class Attached(Case):
             server.wait_for("out", r"^\d+\.\d\d\n")
         self.assertEqual(OK, client.stop())
 
+    def test_a_dtls_server_comes_back(self):
+        """One that was killed says no goodbye: a ping finds it out, and there is a handshake with the new one."""
+        more = ["--credentials", self.write("both.json", {":me": ENTRY, "coaps*": ":me"})]
+        server = self.server("coaps://127.0.0.1:0", *more)
+        client = self.program("attach", server.uri, "--ping-interval", "1", *more)
+        client.wait_for("out", "^attached to ")
+        server.wait_for("err", "client 1 is here")
+        server.stop(signal.SIGKILL)
+        server = self.server(server.uri, *more)
+        client.wait_for("err", rf"^coax: .*{re.escape(server.uri)}.*; connecting again in ([\d.]+) s\n")
+        client.wait_for("out", "^attached to ")
+        server.wait_for("err", "client 1 is here")
+        server.type("1 get /host/uptime\n")
+        server.wait_for("out", r"^\d+\.\d\d\n")
+        self.assertEqual(OK, client.stop())
+
     def test_waits_are_ended_by_a_signal(self):
         with socket.create_server(("127.0.0.1", 0)) as held:
             port = held.getsockname()[1]

@@ -253,7 +253,7 @@ enum coax_status coax_endpoint_ping(coax_endpoint *endpoint, const char *uri, co
 
 enum coax_status coax_endpoint_ping_remote(coax_endpoint *endpoint, coax_remote *remote, coax_ping_callback *callback,
                                            void *user, coax_error *error) {
-    struct errand *errand;
+    struct errand *errand = NULL;
     char who[COAX_HOST_MAXIMUM + 100];
     coax_remote_describe(remote, who, sizeof who);
     enum coax_status status = new_errand(&errand, endpoint, COAX_EMPTY, who, error);

@@ -102,7 +102,7 @@ static void receive_from_stranger(struct datagram_layer *layer, const struct pat
     bool header_read;
     enum coax_status status = coax_datagram_decode(&message, data, size, TOKEN_MAXIMUM, &header_read, NULL);
     if (status == COAX_OK && deserves_peer(&message, listening)) {
-        coax_remote *remote;
+        coax_remote *remote = NULL;
         if (coax_datagram_remote(layer, path, &remote, NULL) == COAX_OK) {
             coax_peer_receive(COAX_CONTAINER(remote, struct peer, remote), data, size);
         }

@@ -59,13 +59,14 @@ COAX_API enum coax_status coax_request_resume(coax_request *request, uint64_t of
    block_size. It is asked for in the first message (RFC 7959 section 2.4). COAX_E_INVALID, COAX_E_STATE. */
 COAX_API enum coax_status coax_request_set_block_size(coax_request *request, uint32_t size);
 
-/* Told of each block that went or came. */
+/* Told of each block that went or came. COAX_E_NO_MEMORY, COAX_E_STATE once sent. */
 typedef void coax_progress_callback(coax_request *request, const coax_progress *progress, void *user);
-COAX_API void coax_request_set_progress(coax_request *request, coax_progress_callback *callback, void *user);
+COAX_API enum coax_status coax_request_set_progress(coax_request *request, coax_progress_callback *callback,
+                                                    void *user);
 
 /* How often a request that is answered 4.29 or 5.03 with a Max-Age is sent again after it (RFC 8516 section 4, RFC 7252
-   section 5.9.3.4), if the request's timeout leaves time for it [0]. Without effect once sent. */
-COAX_API void coax_request_set_retries(coax_request *request, unsigned retries);
+   section 5.9.3.4), if the request's timeout leaves time for it [0]. COAX_E_NO_MEMORY, COAX_E_STATE once sent. */
+COAX_API enum coax_status coax_request_set_retries(coax_request *request, unsigned retries);
 
 /* For a request to a group (RFC 7252 section 8): `each` is called with every response, whose sender
    coax_request_remote() is meanwhile, until the timeout that must be set (COAX_E_INVALID on sending) has passed. Then

@@ -202,22 +202,6 @@ static void what_cannot_be_asked_is_a_usage_error(void **state) {
     assert_non_null(strstr(err, "/nonexistent/file"));
 }
 
-static int put_bytes(const char *uri, size_t size) {
-    char *text = malloc(size + 1);
-    assert_non_null(text);
-    memset(text, 'x', size);
-    text[size] = '\0';
-    int code = run("put", uri, "--payload", text, NULL);
-    free(text);
-    return code;
-}
-
-static void a_payload_too_large_for_a_message_is_refused(void **state) {
-    (void)state;
-    assert_int_equal(put_bytes("coap://127.0.0.1/", 2048), EXIT_USAGE);
-    assert_non_null(strstr(err, "larger than 2048 bytes"));
-}
-
 static void coaps_needs_credentials(void **state) {
     (void)state;
     assert_int_equal(run("get", "coaps://127.0.0.1:9/", "--timeout=20", NULL), EXIT_SECURITY);
@@ -240,7 +224,6 @@ int main(void) {
         cmocka_unit_test(silence_ends_with_the_timeout),
         cmocka_unit_test(a_closed_port_is_no_timeout),
         cmocka_unit_test(what_cannot_be_asked_is_a_usage_error),
-        cmocka_unit_test(a_payload_too_large_for_a_message_is_refused),
         cmocka_unit_test(coaps_needs_credentials),
     };
     return cmocka_run_group_tests(tests, close_input, NULL);

@@ -3,6 +3,7 @@
 #include "base/wipe.h"
 #include "request/request_layer.h"
 #include "request/token_key.h"
+#include "request/transfer.h"
 #include <stdlib.h>
 
 static void request_acknowledged(struct delivery *delivery);
@@ -134,6 +135,7 @@ enum coax_status coax_request_start(struct coax_request *request, coax_response_
     if (coax_timer_arm(layer->timers, &request->timer, deadline) != COAX_OK) {
         return coax_fail_memory(error);
     }
+    coax_transfer_reset(request);
     request->callback = callback;
     request->callback_user = user;
     request->state = REQUEST_STARTED;
@@ -176,6 +178,7 @@ static void free_request(struct coax_request *request) {
     if (request->release != NULL) {
         request->release(request);
     }
+    coax_transfer_free(request);
     drop_remote(request);
     coax_wipe_free(request->payload, request->payload_size);
     coax_wipe(request->option_bytes, sizeof request->option_bytes);
@@ -186,6 +189,7 @@ static void free_request(struct coax_request *request) {
 /* The one callback, and the end. */
 static void complete(struct coax_request *request, const struct coax_message *response, const coax_error *error) {
     leave_layer(request, REQUEST_NEW);
+    coax_transfer_close(request, false);
     if (request->ended != NULL && request->ended(request, response, error)) {
         return;
     }
@@ -210,6 +214,10 @@ void coax_request_fail(struct coax_request *request, const coax_error *error) {
 void coax_request_cancel(coax_request *request) {
     if (request == NULL || request->state == REQUEST_DONE) {
         return; /* inside its callback it is about to be freed anyway */
+    }
+    if (request->is_taking) {
+        request->is_cancelled = true;
+        return;
     }
     if (request->state != REQUEST_NEW) {
         request_layer_enter(request->layer);
@@ -249,13 +257,34 @@ static bool has_token(const struct coax_request *request, const struct coax_remo
     return request->code != COAX_EMPTY || remote->transport->is_reliable;
 }
 
+/* The next message, as large as the transfer has it. */
+static enum coax_status send_message(struct coax_request *request, coax_error *error) {
+    struct coax_remote *remote = request->remote;
+    uint8_t bytes[REQUEST_OPTIONS_MAXIMUM + TRANSFER_OPTIONS_MAXIMUM];
+    struct option_writer options = option_writer_on(bytes, sizeof bytes);
+    struct coax_message message = {
+        .code = request->code,
+        .token = bytes_of(request->token, has_token(request, remote) ? request->token_size : 0),
+    };
+    memcpy(bytes, request->option_bytes, request->options.size);
+    options.size = request->options.size;
+    options.last = request->options.last;
+    enum coax_status status = coax_transfer_compose(request, remote, &options, &message.payload, error);
+    if (status != COAX_OK) {
+        return status;
+    }
+    message.options = option_writer_bytes(&options);
+    return remote->transport->send(remote, &message, !request->non_confirmable, &request->delivery, error);
+}
+
 enum coax_status coax_request_submit(struct coax_request *request, struct coax_remote *remote, coax_error *error) {
     struct request_layer *layer = request->layer;
     enum coax_status status = choose_token(request, remote, error);
     if (status != COAX_OK) {
         return status;
     }
-    if (coax_hash_table_insert(&layer->waiting, &request->node, token_hash(request)) != COAX_OK) {
+    if (coax_transfer_begin(request, remote) != COAX_OK
+        || coax_hash_table_insert(&layer->waiting, &request->node, token_hash(request)) != COAX_OK) {
         return coax_fail_memory(error);
     }
     coax_remote *before = request->remote;
@@ -263,19 +292,27 @@ enum coax_status coax_request_submit(struct coax_request *request, struct coax_r
     coax_remote_unref(before);
     request->state = REQUEST_SENT;
     list_append(&remote->requests, &request->of_remote);
-    struct coax_message message = {
-        .code = request->code,
-        .token = bytes_of(request->token, has_token(request, remote) ? request->token_size : 0),
-        .options = option_writer_bytes(&request->options),
-        .payload = bytes_of(request->payload, request->payload_size),
-    };
-    status = remote->transport->send(remote, &message, !request->non_confirmable, &request->delivery, error);
+    do {
+        status = send_message(request, error);
+    } while (status == COAX_E_TOO_LARGE && coax_transfer_shrink(request));
     if (status != COAX_OK) {
         detach(request);
     } else if (request->non_confirmable || remote->transport->is_reliable) {
         wait_for_response(request);
     }
     return status;
+}
+
+void coax_request_go_on(struct coax_request *request) {
+    coax_error error;
+    detach(request);
+    request->recover = NULL; /* the peer has begun with it */
+    if (request->timeout_ms == 0) {
+        (void)coax_timer_arm(request->layer->timers, &request->timer, COAX_NEVER);
+    }
+    if (coax_request_submit(request, request->remote, &error) != COAX_OK) {
+        coax_request_fail(request, &error);
+    }
 }
 
 static void request_acknowledged(struct delivery *delivery) {
@@ -288,8 +325,14 @@ static void request_acknowledged(struct delivery *delivery) {
     }
 }
 
+/* What was queued for a connection can turn out to be too large when the peer has said what it takes. */
 static void request_failed(struct delivery *delivery, const coax_error *error) {
-    coax_request_fail(COAX_CONTAINER(delivery, struct coax_request, delivery), error);
+    struct coax_request *request = COAX_CONTAINER(delivery, struct coax_request, delivery);
+    if (error->status == COAX_E_TOO_LARGE && coax_transfer_shrink(request)) {
+        coax_request_go_on(request);
+    } else {
+        coax_request_fail(request, error);
+    }
 }
 
 /* What a request that ran out of time was waiting for. */
@@ -339,12 +382,38 @@ static enum coax_status check_response(const struct coax_message *message, coax_
                          (unsigned)problem.number, definition != NULL ? " (" : "",
                          definition != NULL ? definition->name : "", definition != NULL ? ")" : "", problem.reason);
     }
-    uint64_t more = 8; /* the M bit of Block2 (RFC 7959 section 2.2) */
-    if ((coax_message_option_uint(message, COAX_OPTION_BLOCK2, 0) & more) != 0) {
-        return coax_fail(error, COAX_E_UNSUPPORTED,
-                         "the response is the first block of a larger body, and block-wise transfer is not available");
-    }
     return COAX_OK;
+}
+
+/* The request's next message waits for its time. */
+static void rest(struct coax_request *request) {
+    detach(request);
+    request->recover = NULL;
+    request->waiting_for = "the server was busy, and has asked to wait";
+    if (request->timeout_ms == 0) {
+        (void)coax_timer_arm(request->layer->timers, &request->timer, COAX_NEVER);
+    }
+}
+
+static void take_response(struct coax_request *request, struct coax_remote *remote,
+                          const struct coax_message *message) {
+    struct coax_message whole;
+    coax_error error;
+    request->is_taking = true;
+    enum transfer_verdict verdict = coax_transfer_take(request, message, &whole, &error);
+    request->is_taking = false;
+    if (request->is_cancelled) {
+        coax_request_cancel(request);
+    } else if (verdict == TRANSFER_AGAIN) {
+        coax_request_go_on(request);
+    } else if (verdict == TRANSFER_WAIT) {
+        rest(request);
+    } else if (verdict == TRANSFER_FAIL) {
+        request->recover = NULL;
+        coax_request_fail(request, &error);
+    } else if (request->take == NULL || !request->take(request, remote, &whole)) {
+        complete(request, &whole, NULL);
+    }
 }
 
 bool coax_request_layer_response(void *user, struct coax_remote *remote, const struct coax_message *message) {
@@ -362,15 +431,12 @@ bool coax_request_layer_response(void *user, struct coax_remote *remote, const s
         coax_request_fail(request, &error);
         return error.status != COAX_E_OPTION; /* RFC 7252 section 5.4.1: a confirmable one is rejected */
     }
-    if (request->take != NULL && request->take(request, remote, message)) {
-        return true;
-    }
-    if (request->remote != remote) { /* an answer to a multicast request */
+    if (request->remote != remote && request->take == NULL) { /* an answer to a multicast request */
         detach(request);
         coax_remote *group = request->remote;
         request->remote = coax_remote_ref(remote);
         coax_remote_unref(group);
     }
-    complete(request, message, NULL);
+    take_response(request, remote, message);
     return true;
 }

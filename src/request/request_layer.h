@@ -38,6 +38,7 @@ struct request_layer {
     struct hash_table waiting; /* own requests that were sent, by token */
     struct list_node requests; /* own requests that were given to the layer */
     uint32_t request_count;
+    uint32_t request_tag; /* of the next body that goes in blocks */
     struct pool exchanges;
     bool is_shut_down;
 };
@@ -91,15 +92,17 @@ struct coax_request {
     struct hash_node node;
     struct timer timer;
     struct delivery delivery;
+    struct transfer *transfer;    /* NULL while the request is no more than its first message */
+    bool is_taking, is_cancelled; /* a response is being looked at; the program cancelled the request meanwhile */
 
     /* The owner above (name resolution): `recover` may take a failed request over and submit it again, to another
        address; `release` is called before the request is freed. Each may be NULL. */
     bool (*recover)(struct coax_request *request, const coax_error *error);
     void (*release)(struct coax_request *request);
     /* Who stands between a request and its callback (an observation, a collection), with `keeper` for its own. `take`
-       gets each whole response first: true means that the request goes on waiting for more with the same token. `ended`
-       gets what the callback would: true means that it was taken care of, and the request is REQUEST_NEW again, not
-       freed. Each may be NULL. */
+       gets each response first, of a body in blocks the first block (see coax_request_fetch_rest): true means that the
+       request goes on waiting for more with the same token. `ended` gets what the callback would: true means that it
+       was taken care of, and the request is REQUEST_NEW again, not freed. Each may be NULL. */
     bool (*take)(struct coax_request *request, struct coax_remote *remote, const struct coax_message *response);
     bool (*ended)(struct coax_request *request, const struct coax_message *response, const coax_error *error);
     void *keeper;
@@ -120,6 +123,9 @@ enum coax_status coax_request_submit(struct coax_request *request, struct coax_r
 
 /* Takes a started request back from the layer, as if coax_request_start had not been called. */
 void coax_request_unstart(struct coax_request *request);
+
+/* Sends a request's next message to the remote that it has, or fails it. */
+void coax_request_go_on(struct coax_request *request);
 
 /* Ends a started request with an error. */
 void coax_request_fail(struct coax_request *request, const coax_error *error);

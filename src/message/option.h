@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include <coax/message.h>
+#include <string.h>
 
 /* A message's options take less than this, so that number and offset of a walk fit one size_t. */
 #define OPTIONS_MAXIMUM (SIZE_MAX >> 16)
@@ -43,6 +44,15 @@ enum coax_status coax_option_write_uint(struct option_writer *writer, uint16_t n
 
 /* Takes out every option with this number. */
 void coax_option_erase(struct option_writer *writer, uint16_t number);
+
+/* What `from` has, for a writer with as much room. */
+static inline void option_writer_copy(struct option_writer *to, const struct option_writer *from) {
+    if (from->size > 0) {
+        memcpy(to->data, from->data, from->size);
+    }
+    to->size = from->size;
+    to->last = from->last;
+}
 
 /* A view for a message. */
 static inline struct bytes option_writer_bytes(const struct option_writer *writer) {

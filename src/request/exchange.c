@@ -1,13 +1,15 @@
 /* Incoming requests: one exchange each, from the transport to the handler and back. */
-#include "request/request_layer.h"
-
+#include "request/downloads.h"
+#include "request/uploads.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { TEXT_MAXIMUM = 1024, OVERLOAD_MAX_AGE_S = 5 };
 
 static void free_exchange(struct coax_exchange *exchange) {
     coax_remote *remote = exchange->remote;
+    coax_message_free(exchange->kept_request);
     list_remove(&exchange->of_remote);
     coax_pool_give(&exchange->layer->exchanges, exchange);
     coax_remote_unref(remote);
@@ -62,7 +64,9 @@ void coax_request_layer_request(void *user, struct coax_remote *remote, const st
     exchange->options = option_writer_on(exchange->option_bytes, sizeof exchange->option_bytes);
     list_append(&remote->exchanges, &exchange->of_remote);
     exchange->is_in_handler = true;
+    exchange->request = message;
     layer->serve(layer->user, exchange, message);
+    exchange->request = NULL;
     exchange->is_in_handler = false;
     exchange->rest = "";
     if (!exchange->is_answered && !exchange->is_deferred) {
@@ -70,6 +74,64 @@ void coax_request_layer_request(void *user, struct coax_remote *remote, const st
     } else if (exchange->is_answered) {
         free_exchange(exchange);
     }
+}
+
+/* False if the exchange is answered: the options make no sense. */
+static bool read_blocks(coax_exchange *exchange, const struct coax_message *request) {
+    bool bert = exchange->remote->transport->is_reliable;
+    enum block_presence block1 = coax_block_read(request, COAX_OPTION_BLOCK1, bert, &exchange->block1);
+    enum block_presence block2 = coax_block_read(request, COAX_OPTION_BLOCK2, bert, &exchange->block2);
+    exchange->has_block1 = block1 == BLOCK_PRESENT;
+    exchange->has_block2 = block2 == BLOCK_PRESENT;
+    if (block1 == BLOCK_MALFORMED || block2 == BLOCK_MALFORMED) {
+        (void)coax_respond_text(exchange, COAX_BAD_REQUEST, "The option %s says no size of a block",
+                                block1 == BLOCK_MALFORMED ? "Block1" : "Block2");
+        return false;
+    }
+    return true;
+}
+
+/* A block of the response that is not the first: from what is kept, or of a representation that is made again. */
+static bool is_block_answered(coax_exchange *exchange, const struct coax_message *request) {
+    if (!exchange->has_block2 || exchange->block2.number == 0) {
+        return false;
+    }
+    if (coax_download_answer(exchange, request)) {
+        return true;
+    }
+    if (request->code == COAX_GET) {
+        return false;
+    }
+    (void)coax_respond_text(exchange, COAX_REQUEST_ENTITY_INCOMPLETE,
+                            "The response is not kept any more; begin with the request");
+    return true;
+}
+
+void coax_exchange_serve(coax_exchange *exchange, const struct coax_message *request, const struct serving *serving) {
+    struct coax_message whole = *request;
+    struct body *body = NULL;
+    if (!read_blocks(exchange, request)) {
+        return;
+    }
+    bool is_split = exchange->has_block1 && (exchange->block1.number > 0 || exchange->block1.more);
+    bool has_body = request->code != COAX_GET && request->code != COAX_DELETE;
+    if (is_split && (body = coax_upload_take(exchange, request, serving, &whole)) == NULL) {
+        return;
+    }
+    if (!is_split && is_block_answered(exchange, request)) {
+        return;
+    }
+    if (is_split || !has_body || serving->open_sink == NULL || coax_upload_single(exchange, request, serving, &whole)) {
+        serving->handler(exchange, &whole, serving->user);
+    }
+    exchange->body = NULL;
+    if (body != NULL) {
+        coax_body_free(body);
+    }
+}
+
+void *coax_exchange_body(const coax_exchange *exchange) {
+    return exchange->body;
 }
 
 coax_remote *coax_exchange_remote(const coax_exchange *exchange) {
@@ -88,8 +150,14 @@ enum coax_status coax_exchange_add_option_uint(coax_exchange *exchange, uint16_t
     return coax_option_write_uint(&exchange->options, number, value);
 }
 
+/* Without memory for the copy a large response will be 5.00. */
 coax_exchange *coax_exchange_defer(coax_exchange *exchange) {
     exchange->is_deferred = true;
+    if (exchange->request != NULL && exchange->kept_request == NULL) {
+        struct coax_message head = *exchange->request;
+        head.payload = bytes_of(NULL, 0);
+        exchange->kept_request = coax_message_copy(&head);
+    }
     return exchange;
 }
 
@@ -101,57 +169,128 @@ static void take_no_response(struct coax_exchange *exchange) {
     exchange->no_response = by_handler >= 0 ? by_handler : exchange->no_response;
 }
 
-static enum coax_status send_or_decline(struct coax_exchange *exchange, uint8_t code, struct bytes options,
-                                        struct bytes payload) {
+/* RFC 7959 section 2.3: which block of the request this is about. */
+static enum coax_status write_block1(coax_exchange *exchange, uint8_t code) {
+    if (!exchange->has_block1 || coax_code_class(code) != 2) {
+        return COAX_OK;
+    }
+    struct block block = exchange->block1;
+    uint8_t maximum = coax_block_exponent(exchange->layer->settings.block_size);
+    block.more = code == COAX_CONTINUE;
+    if (!exchange->remote->transport->is_reliable && maximum < block.exponent) {
+        block.exponent = maximum; /* late negotiation (section 2.5) */
+        block.number = (uint32_t)(block_offset(&exchange->block1) / block_unit(&block));
+    }
+    return coax_block_write(&exchange->options, COAX_OPTION_BLOCK1, &block);
+}
+
+enum coax_status coax_exchange_put(coax_exchange *exchange, uint8_t code, struct bytes payload) {
     struct coax_remote *remote = exchange->remote;
     if (is_suppressed(remote, exchange->no_response, code)) {
         remote->transport->decline(remote, exchange->incoming);
+        exchange->incoming = NULL;
         return COAX_OK;
+    }
+    enum coax_status status = write_block1(exchange, code);
+    if (status != COAX_OK) {
+        return status;
     }
     struct coax_message response = {
         .code = code,
         .token = bytes_of(exchange->token, exchange->token_size),
-        .options = options,
+        .options = option_writer_bytes(&exchange->options),
         .payload = payload,
     };
-    return remote->transport->respond(remote, exchange->incoming, &response);
+    status = remote->transport->respond(remote, exchange->incoming, &response);
+    if (status != COAX_E_TOO_LARGE) {
+        exchange->incoming = NULL; /* the transport is done with it */
+    }
+    return status;
 }
 
-static enum coax_status send_response(struct coax_exchange *exchange, uint8_t code, int format, struct bytes payload) {
-    enum coax_status status = COAX_OK;
+/* What could not be answered is 5.00: options, or a whole, that are too large, or a body that cannot be kept or read.
+ */
+static void or_5_00(coax_exchange *exchange, enum coax_status status) {
+    if (status != COAX_OK && exchange->incoming != NULL) {
+        exchange->options.size = 0;
+        exchange->options.last = 0;
+        (void)coax_exchange_put(exchange, COAX_INTERNAL_SERVER_ERROR, bytes_of(NULL, 0));
+    }
+    exchange->incoming = NULL;
+}
+
+void coax_exchange_answer(coax_exchange *exchange, enum coax_status status) {
+    exchange->is_answered = true;
+    or_5_00(exchange, status);
+}
+
+static enum coax_status write_format(coax_exchange *exchange, int format) {
     take_no_response(exchange);
-    if (format != COAX_NO_FORMAT) {
-        status = coax_option_write_uint(&exchange->options, COAX_OPTION_CONTENT_FORMAT, (uint64_t)format);
+    return format == COAX_NO_FORMAT
+               ? COAX_OK
+               : coax_option_write_uint(&exchange->options, COAX_OPTION_CONTENT_FORMAT, (uint64_t)format);
+}
+
+/* On a connection the whole is tried first: how much the peer takes, only the transport knows. */
+static enum coax_status send_response(coax_exchange *exchange, uint8_t code, struct bytes payload) {
+    exchange->has_block2 = exchange->has_block2 && coax_code_class(code) == 2; /* an error is not what was asked for */
+    if (coax_download_is_needed(exchange, payload.size)) {
+        return coax_download_begin(exchange, code, payload);
     }
-    if (status == COAX_OK) {
-        status = send_or_decline(exchange, code, option_writer_bytes(&exchange->options), payload);
+    enum coax_status status = coax_exchange_put(exchange, code, payload);
+    bool can_split =
+        status == COAX_E_TOO_LARGE && exchange->remote->transport->is_reliable && payload.size > BLOCK_SIZE_MAXIMUM;
+    return can_split ? coax_download_begin(exchange, code, payload) : status;
+}
+
+/* False if there is nothing to be answered: *status says why. */
+static bool begin_response(coax_exchange *exchange, enum coax_status *status) {
+    if (exchange->is_answered) {
+        *status = COAX_E_STATE;
+        return false;
     }
-    if (status == COAX_E_TOO_LARGE) { /* of the options, or of the whole */
-        const struct bytes nothing = {NULL, 0};
-        (void)send_or_decline(exchange, COAX_INTERNAL_SERVER_ERROR, nothing, nothing);
+    exchange->is_answered = true;
+    if (!exchange->is_in_handler) {
+        request_layer_enter(exchange->layer);
+    }
+    *status = exchange->incoming == NULL ? COAX_E_DROPPED : COAX_OK;
+    return *status == COAX_OK;
+}
+
+static enum coax_status end_response(coax_exchange *exchange, enum coax_status status) {
+    if (status != COAX_E_STATE) {
+        or_5_00(exchange, status);
+        if (!exchange->is_in_handler) {
+            free_exchange(exchange);
+        }
     }
     return status;
 }
 
 enum coax_status coax_respond(coax_exchange *exchange, uint8_t code, int format, const void *payload, size_t size) {
-    if (exchange->is_answered) {
-        return COAX_E_STATE;
+    enum coax_status status;
+    if (begin_response(exchange, &status)) {
+        status = write_format(exchange, format);
+        status = status != COAX_OK ? status : send_response(exchange, code, bytes_of(payload, size));
     }
-    exchange->is_answered = true;
-    enum coax_status status = COAX_OK;
-    if (!exchange->is_in_handler) {
-        request_layer_enter(exchange->layer);
+    return end_response(exchange, status);
+}
+
+enum coax_status coax_respond_source(coax_exchange *exchange, uint8_t code, int format, uint64_t size,
+                                     const coax_body_source *source, void *body) {
+    enum coax_status status;
+    bool is_closed = false;
+    if (begin_response(exchange, &status)) {
+        status = write_format(exchange, format);
+        if (status == COAX_OK) {
+            is_closed = true;
+            status = coax_download_source(exchange, code, size, source, body);
+        }
     }
-    if (exchange->incoming == NULL) {
-        status = COAX_E_DROPPED;
-    } else {
-        status = send_response(exchange, code, format, bytes_of(payload, size));
+    if (!is_closed && source->close != NULL) {
+        source->close(body);
     }
-    exchange->incoming = NULL;
-    if (!exchange->is_in_handler) {
-        free_exchange(exchange);
-    }
-    return status;
+    return end_response(exchange, status);
 }
 
 enum coax_status coax_respond_text(coax_exchange *exchange, uint8_t code, const char *format, ...) {

@@ -266,9 +266,7 @@ static enum coax_status send_message(struct coax_request *request, coax_error *e
         .code = request->code,
         .token = bytes_of(request->token, has_token(request, remote) ? request->token_size : 0),
     };
-    memcpy(bytes, request->option_bytes, request->options.size);
-    options.size = request->options.size;
-    options.last = request->options.last;
+    option_writer_copy(&options, &request->options);
     enum coax_status status = coax_transfer_compose(request, remote, &options, &message.payload, error);
     if (status != COAX_OK) {
         return status;

@@ -1,6 +1,7 @@
 #include "request/request_layer.h"
 
 #include "base/error.h"
+#include "request/bodies.h"
 #include "request/token_key.h"
 
 static bool request_has_token(const struct hash_node *node, const void *key) {
@@ -15,6 +16,7 @@ enum coax_status coax_request_layer_init(struct request_layer *layer) {
     layer->random(layer->random_user, seed, sizeof seed);
     coax_hash_table_init(&layer->waiting, seed, request_has_token);
     list_init(&layer->requests);
+    coax_bodies_init(layer, seed);
     coax_pool_init(&layer->exchanges, sizeof(struct coax_exchange), layer->settings.max_exchanges);
     return COAX_OK;
 }
@@ -29,9 +31,11 @@ void coax_request_layer_shut_down(struct request_layer *layer) {
         request->recover = NULL;
         coax_request_fail(request, &error);
     }
+    coax_bodies_drop(layer);
 }
 
 void coax_request_layer_free(struct request_layer *layer) {
+    coax_bodies_free(layer);
     coax_hash_table_free(&layer->waiting);
     coax_pool_free(&layer->exchanges);
 }
@@ -54,6 +58,7 @@ void coax_request_layer_lost(void *user, struct coax_remote *remote, const coax_
     (void)user;
     if (remote->is_gone) {
         struct list_node *node;
+        coax_bodies_drop_remote(remote);
         while ((node = list_first(&remote->exchanges)) != NULL) {
             COAX_CONTAINER(node, struct coax_exchange, of_remote)->incoming = NULL;
             list_remove(node);

@@ -7,6 +7,7 @@
 #include "base/hash_table.h"
 #include "base/pool.h"
 #include "base/timer_heap.h"
+#include "message/block.h"
 #include "message/datagram_format.h"
 #include "message/message.h"
 #include "message/option.h"
@@ -40,6 +41,11 @@ struct request_layer {
     uint32_t request_count;
     uint32_t request_tag; /* of the next body that goes in blocks */
     struct pool exchanges;
+    struct hash_table bodies; /* of requests that come, and of responses that are fetched, in blocks */
+    struct list_node bodies_by_age;
+    uint32_t body_count;
+    size_t body_memory;
+    struct timer body_timer;
     bool is_shut_down;
 };
 
@@ -54,6 +60,12 @@ void coax_request_layer_request(void *user, struct coax_remote *remote, const st
                                 struct incoming *incoming);
 bool coax_request_layer_response(void *user, struct coax_remote *remote, const struct coax_message *message);
 void coax_request_layer_lost(void *user, struct coax_remote *remote, const coax_error *error);
+
+/* Hands a piece to a sink; an empty one is at no address of its own. */
+static inline enum coax_status body_sink_write(const coax_body_sink *sink, void *body, uint64_t offset,
+                                               struct bytes piece) {
+    return sink->write(body, offset, piece.size == 0 ? "" : (const void *)piece.data, piece.size);
+}
 
 /* To be called by what the program may call at any time. */
 static inline void request_layer_enter(struct request_layer *layer) {
@@ -137,6 +149,22 @@ enum coax_status coax_request_fetch_rest(const struct coax_request *request, str
                                          const struct coax_message *first, coax_response_callback *callback, void *user,
                                          struct coax_request **rest, coax_error *error);
 
+/* Who serves a request. */
+struct serving {
+    coax_handler *handler;
+    coax_sink_opener *open_sink; /* may be NULL */
+    void *user;
+};
+
+/* Sends what answers an exchange: a code, the options that it has, a payload. No-Response is obeyed. */
+enum coax_status coax_exchange_put(coax_exchange *exchange, uint8_t code, struct bytes payload);
+
+/* The exchange was answered by coax_exchange_put, inside the handler; if that failed, 5.00 goes out. */
+void coax_exchange_answer(coax_exchange *exchange, enum coax_status status);
+
+/* Gives the request to its handler once its body is whole, or answers it with a block (RFC 7959). */
+void coax_exchange_serve(coax_exchange *exchange, const struct coax_message *request, const struct serving *serving);
+
 struct coax_exchange {
     struct request_layer *layer;
     coax_remote *remote;       /* a reference */
@@ -147,6 +175,11 @@ struct coax_exchange {
     int no_response; /* the request's No-Response (RFC 7967), -1 without */
     const char *rest;
     bool is_answered, is_deferred, is_in_handler;
+    bool has_block1, has_block2;
+    struct block block1, block2;        /* of the request */
+    void *body;                         /* of its sink */
+    const struct coax_message *request; /* inside the handler; */
+    struct coax_message *kept_request;  /* a copy of it for later, if it is deferred */
     struct option_writer options;
     uint8_t option_bytes[EXCHANGE_OPTIONS_MAXIMUM];
 };

@@ -72,8 +72,7 @@ static enum coax_status keep_piece(struct coax_request *request, const struct co
     if (transfer->sink == NULL || coax_code_class(response->code) != 2) {
         status = gather(request, response->payload, error);
     } else {
-        status = transfer->sink->write(transfer->sink_body, transfer->received, response->payload.data,
-                                       response->payload.size);
+        status = body_sink_write(transfer->sink, transfer->sink_body, transfer->received, response->payload);
         if (status != COAX_OK) {
             (void)coax_fail(error, status, "the body that came could not be kept");
         }
@@ -348,9 +347,7 @@ enum coax_status coax_request_fetch_rest(const struct coax_request *request, str
     if (made == NULL) {
         return coax_fail_memory(error);
     }
-    memcpy(made->option_bytes, request->option_bytes, request->options.size);
-    made->options.size = request->options.size;
-    made->options.last = request->options.last;
+    option_writer_copy(&made->options, &request->options);
     coax_option_erase(&made->options, COAX_OPTION_OBSERVE);
     made->non_confirmable = request->non_confirmable && !coax_address_is_multicast(&request->remote->address);
     enum coax_status status = send_rest(made, remote, first, callback, user, error);

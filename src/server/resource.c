@@ -119,6 +119,7 @@ enum coax_status coax_resource_new(coax_resource **resource, const char *target,
     int *ints = (int *)(void *)((char *)pointers + layout.pointers_size);
     char *texts = (char *)ints + layout.ints_size;
     take_handlers(own, &known);
+    own->open_sink = known.open_sink;
     own->user = known.user;
     own->allow = take_allow(pointers, &texts, known.allow, layout.allow_count);
     own->formats = take_ints(&ints, known.formats, known.format_count);

@@ -33,12 +33,12 @@ static bool refuse(struct site_route *route, uint8_t code, const char *format, .
     return false;
 }
 
-/* Critical options that this room acts on or hands to handlers. Block-wise transfer and OSCORE are not among them. */
+/* Critical options that this room acts on or hands to handlers. OSCORE is not among them. */
 static bool is_supported(uint16_t number) {
     static const uint16_t supported[] = {
-        COAX_OPTION_IF_MATCH, COAX_OPTION_URI_HOST,  COAX_OPTION_IF_NONE_MATCH,
-        COAX_OPTION_URI_PORT, COAX_OPTION_URI_PATH,  COAX_OPTION_URI_QUERY,
-        COAX_OPTION_ACCEPT,   COAX_OPTION_PROXY_URI, COAX_OPTION_PROXY_SCHEME,
+        COAX_OPTION_IF_MATCH,     COAX_OPTION_URI_HOST,  COAX_OPTION_IF_NONE_MATCH, COAX_OPTION_URI_PORT,
+        COAX_OPTION_URI_PATH,     COAX_OPTION_URI_QUERY, COAX_OPTION_ACCEPT,        COAX_OPTION_PROXY_URI,
+        COAX_OPTION_PROXY_SCHEME, COAX_OPTION_BLOCK1,    COAX_OPTION_BLOCK2,
     };
     for (size_t i = 0; i < sizeof supported / sizeof *supported; i++) {
         if (supported[i] == number) {
@@ -284,6 +284,7 @@ void coax_site_route(const coax_site *site, const struct coax_message *request, 
     };
     struct query query = {.site = site, .request = request, .claim = claim, .credential = credential};
     route->handler = NULL;
+    route->open_sink = NULL;
     route->user = NULL;
     route->well_known_core = false;
     route->code = COAX_EMPTY;
@@ -298,4 +299,5 @@ void coax_site_route(const coax_site *site, const struct coax_message *request, 
     route->well_known_core = handler == coax_core_handler;
     route->handler = route->well_known_core ? NULL : handler;
     route->user = query.resource->user;
+    route->open_sink = query.resource->open_sink;
 }

@@ -131,8 +131,6 @@ static void refuses_critical_options(void **state) {
         const char *value;
         const char *named;
     } cases[] = {
-        {COAX_OPTION_BLOCK1, "\x08", "27 Block1"},
-        {COAX_OPTION_BLOCK2, "\x08", "23 Block2"},
         {COAX_OPTION_OSCORE, "\x09", "9 OSCORE"},
         {COAX_OPTION_Q_BLOCK1, "\x08", "19 Q-Block1"},
         {COAX_OPTION_Q_BLOCK2, "\x08", "31 Q-Block2"},

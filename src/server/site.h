@@ -14,7 +14,8 @@ enum { SITE_REST_MAXIMUM = 1024, SITE_DIAGNOSTIC_MAXIMUM = 128 };
 
 /* Where a request goes. */
 struct site_route {
-    coax_handler *handler; /* NULL: answer `code` with `diagnostic` (text/plain, may be "") instead */
+    coax_handler *handler;       /* NULL: answer `code` with `diagnostic` (text/plain, may be "") instead */
+    coax_sink_opener *open_sink; /* may be NULL */
     void *user;
     bool well_known_core; /* handler NULL, code 0: answer with coax_site_write_core */
     uint8_t code;
@@ -23,8 +24,8 @@ struct site_route {
 };
 
 /* Finds the handler of a request. `claim` and `credential` are those of the remote, NULL if it proved nothing. Checks
-   in this order: critical options (4.02, naming the option; understood are those of RFC 7252 and what RFC 7641, 7967
-   and 8132 need, so not Block1, Block2, OSCORE, Q-Block); Proxy-Uri and Proxy-Scheme (5.05); a method that is unknown
+   in this order: critical options (4.02, naming the option; understood are those of RFC 7252, 7959 and what RFC 7641,
+   7967 and 8132 need, so not OSCORE, Q-Block); Proxy-Uri and Proxy-Scheme (5.05); a method that is unknown
    (4.05); "." and ".." in Uri-Path (4.02); no resource (4.04); access by `allow` of resource and credential (4.01 for
    who proved nothing, 4.03 for who may not); a method that the resource lacks (4.05); Accept (4.06) and Content-Format
    (4.15) where the resource has lists. An exact path wins over a wildcard, a wildcard over a sub-tree, a longer

@@ -16,6 +16,7 @@ struct coax_resource {
     struct list_node of_site;
     struct node *node;
     coax_handler *handlers[SITE_METHODS];
+    coax_sink_opener *open_sink;
     void *user;
     const char *target; /* "/a/b", percent-encoded: its link */
     const char *title, *resource_type, *interface;

@@ -211,7 +211,8 @@ static enum coax_status init_rooms(struct stack *stack) {
     const coax_endpoint_config *config = &stack->config;
     stack->credentials = coax_credentials_new();
     stack->site = coax_site_new();
-    stack->text = malloc(config->max_message_size);
+    stack->text_capacity = config->max_message_size;
+    stack->text = malloc(stack->text_capacity);
     stack->requests = (struct request_layer){
         .settings = request_settings_of(config),
         .timers = &stack->timers,

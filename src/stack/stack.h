@@ -21,7 +21,8 @@ struct stack {
     coax_site *site;
     struct dtls_context *dtls; /* made when a channel or a request first needs it */
     struct tls_context *tls;   /* the same */
-    char *text;                /* max_message_size bytes for generated representations */
+    char *text;                /* for generated representations */
+    size_t text_capacity;
     coax_instant now;
 };
 

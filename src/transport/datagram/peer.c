@@ -90,6 +90,7 @@ enum coax_status coax_peer_new(struct datagram_layer *layer, const struct path *
     peer->remote.local = path->local;
     list_init(&peer->remote.requests);
     list_init(&peer->remote.exchanges);
+    list_init(&peer->remote.bodies);
     peer->layer = layer;
     peer->path = *path;
     peer->is_ready = !secure;

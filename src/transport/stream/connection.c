@@ -23,6 +23,7 @@ enum coax_status coax_connection_new(struct stream_layer *layer, enum coax_schem
     connection->remote.is_anonymous = !is_ours;
     list_init(&connection->remote.requests);
     list_init(&connection->remote.exchanges);
+    list_init(&connection->remote.bodies);
     list_init(&connection->idle);
     list_init(&connection->opening);
     list_init(&connection->dirty);

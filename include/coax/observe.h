@@ -42,7 +42,8 @@ COAX_API enum coax_status coax_observe(coax_endpoint *endpoint, const char *uri,
                                        coax_error *error);
 
 /* The same with a prepared GET or FETCH that was not sent: its options and payload go into every registration. On
-   success the observation owns the request. COAX_E_INVALID (another method), COAX_E_STATE (sent). */
+   success the observation owns the request. COAX_E_INVALID (another method; a source or a sink, which have one use
+   only), COAX_E_STATE (sent), COAX_E_TOO_LARGE (no room for the options), the errors of coax_request_send(). */
 COAX_API enum coax_status coax_observe_request(coax_request *request, const coax_observe_options *options,
                                                coax_observation_callback *callback, void *user,
                                                coax_observation **observation, coax_error *error);

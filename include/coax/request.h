@@ -68,10 +68,11 @@ COAX_API enum coax_status coax_request_set_progress(coax_request *request, coax_
    section 5.9.3.4), if the request's timeout leaves time for it [0]. COAX_E_NO_MEMORY, COAX_E_STATE once sent. */
 COAX_API enum coax_status coax_request_set_retries(coax_request *request, unsigned retries);
 
-/* For a request to a group (RFC 7252 section 8): `each` is called with every response, whose sender
-   coax_request_remote() is meanwhile, until the timeout that must be set (COAX_E_INVALID on sending) has passed. Then
-   the request's callback is called as always: with COAX_E_TIMEOUT if nobody answered, else with neither a response nor
-   an error. A large body is fetched from its sender before `each` is called. Without effect once sent. */
+/* For a request to a group (RFC 7252 section 8): `each` is called with the first response of every member, who is the
+   coax_request_remote() meanwhile, until the timeout that must be set (COAX_E_INVALID on sending) has passed. Then the
+   request's callback is called as always: with COAX_E_TIMEOUT if nobody answered, else with neither a response nor an
+   error. A large body is fetched from its sender before `each` is called; if that fails, `each` gets the error in its
+   place. Up to 4096 members are heard, and 64 large bodies fetched at once. Without effect once sent. */
 COAX_API void coax_request_collect(coax_request *request, coax_response_callback *each);
 
 /* Adds an option. COAX_E_TOO_LARGE if the value's size is outside the option's limits, or the options pass 2048 bytes;

@@ -19,11 +19,16 @@ struct errand {
     coax_remote *to; /* a request to a known remote; else NULL */
 };
 
-static void release_errand(struct coax_request *request) {
-    struct errand *errand = request->owner;
+static void stop_resolving(struct errand *errand) {
     if (errand->is_resolving) {
         coax_resolver_cancel(errand->endpoint->resolver, errand->ticket);
+        errand->is_resolving = false;
     }
+}
+
+static void release_errand(struct coax_request *request) {
+    struct errand *errand = request->owner;
+    stop_resolving(errand);
     coax_remote_unref(errand->to);
     free(errand->destination.normal);
     free(errand);
@@ -146,6 +151,9 @@ static void take_addresses(void *user, const struct resolver_answer *answer) {
     struct errand *errand = user;
     coax_error error = answer->error;
     errand->is_resolving = false;
+    if (errand->request->state != REQUEST_STARTED) {
+        return; /* its time was over before; it may be sent again, and will ask again */
+    }
     errand->addresses = *answer;
     enum coax_status status = answer->count == 0 ? COAX_E_RESOLVE : try_addresses(errand, &error);
     if (status != COAX_OK) {
@@ -156,6 +164,7 @@ static void take_addresses(void *user, const struct resolver_answer *answer) {
 
 static enum coax_status resolve(struct errand *errand, coax_error *error) {
     const coax_uri *uri = &errand->destination.uri;
+    stop_resolving(errand);
     enum coax_status status =
         coax_endpoint_look_up(errand->endpoint, uri->host, uri->port, take_addresses, errand, &errand->ticket, error);
     errand->is_resolving = status == COAX_OK;

@@ -44,3 +44,9 @@ bool coax_block_fits(const struct block *block, size_t size) {
     }
     return block->more ? size == unit : size <= unit;
 }
+
+bool coax_block_is_part(const struct coax_message *response) {
+    struct block block;
+    enum block_presence presence = coax_block_read(response, COAX_OPTION_BLOCK2, true, &block);
+    return presence != BLOCK_ABSENT && (presence == BLOCK_MALFORMED || block.number != 0 || block.more);
+}

@@ -47,4 +47,7 @@ uint8_t coax_block_exponent(uint32_t size);
    more of them; without, at most a unit, or with BERT any size (RFC 7959 section 2.2, RFC 8323 section 6). */
 bool coax_block_fits(const struct block *block, size_t size);
 
+/* Whether a response has less than the whole of its body, by its Block2 option; with a malformed one, too. */
+bool coax_block_is_part(const struct coax_message *response);
+
 #endif

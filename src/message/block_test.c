@@ -104,11 +104,32 @@ static void payloads_fit_their_blocks(void **state) {
     }
 }
 
+static void parts_are_not_the_whole(void **state) {
+    (void)state;
+    static const struct {
+        struct block block;
+        bool is_part;
+    } cases[] = {{{0, false, 0}, false}, {{0, true, 0}, true},   {{1, false, 0}, true},
+                 {{1, true, 6}, true},   {{0, false, 7}, false}, {{0, true, 7}, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t room[16];
+        struct option_writer writer = option_writer_on(room, sizeof room);
+        assert_int_equal(coax_block_write(&writer, COAX_OPTION_BLOCK2, &cases[i].block), COAX_OK);
+        struct coax_message message = message_with(&writer);
+        assert_int_equal(coax_block_is_part(&message), cases[i].is_part);
+    }
+    uint8_t malformed[6] = {0xd4, 23 - 13, 0, 0, 0, 0x16};
+    struct coax_message message = {.code = COAX_CONTENT, .options = bytes_of(malformed, 6)};
+    assert_true(coax_block_is_part(&message));
+    message.options.size = 0;
+    assert_false(coax_block_is_part(&message));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_those_of_the_rfc),   cmocka_unit_test(a_value_is_replaced),
         cmocka_unit_test(what_is_no_block_is_malformed), cmocka_unit_test(sizes_have_exponents),
-        cmocka_unit_test(payloads_fit_their_blocks),
+        cmocka_unit_test(payloads_fit_their_blocks),     cmocka_unit_test(parts_are_not_the_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

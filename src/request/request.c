@@ -1,6 +1,7 @@
 /* One request of ours: from its making to its one callback. */
 #include "base/error.h"
 #include "base/wipe.h"
+#include "request/collection.h"
 #include "request/request_layer.h"
 #include "request/token_key.h"
 #include "request/transfer.h"
@@ -129,6 +130,12 @@ enum coax_status coax_request_start(struct coax_request *request, coax_response_
         return coax_fail(error, COAX_E_LIMIT, "%u requests are under way already, as many as max_requests allows",
                          (unsigned)layer->request_count);
     }
+    if (request->each != NULL) {
+        enum coax_status status = coax_collection_begin(request, error);
+        if (status != COAX_OK) {
+            return status;
+        }
+    }
     /* Armed in any case: so it can be moved later without needing memory. */
     coax_instant deadline =
         request->timeout_ms == 0 ? COAX_NEVER : coax_instant_after_ms(layer->now, request->timeout_ms);
@@ -165,6 +172,7 @@ static void leave_layer(struct coax_request *request, enum request_state state) 
     detach(request);
     list_remove(&request->of_layer);
     coax_timer_disarm(request->layer->timers, &request->timer);
+    coax_transfer_stop_waiting(request);
     request->layer->request_count--;
     request->state = state;
 }
@@ -178,6 +186,7 @@ static void free_request(struct coax_request *request) {
     if (request->release != NULL) {
         request->release(request);
     }
+    coax_collection_free(request);
     coax_transfer_free(request);
     drop_remote(request);
     coax_wipe_free(request->payload, request->payload_size);
@@ -355,7 +364,8 @@ static const char *waited_for(const struct coax_request *request) {
 static void request_timed_out(struct timer *timer, coax_instant now) {
     (void)now;
     struct coax_request *request = COAX_CONTAINER(timer, struct coax_request, timer);
-    if (request->callback == NULL) {
+    bool is_enough = request->each != NULL && coax_collection_has_answers(request);
+    if (request->callback == NULL || is_enough) {
         complete(request, NULL, NULL);
         return;
     }

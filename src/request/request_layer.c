@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "request/bodies.h"
+#include "request/observation.h"
 #include "request/token_key.h"
 
 static bool request_has_token(const struct hash_node *node, const void *key) {
@@ -17,6 +18,7 @@ enum coax_status coax_request_layer_init(struct request_layer *layer) {
     coax_hash_table_init(&layer->waiting, seed, request_has_token);
     list_init(&layer->requests);
     coax_bodies_init(layer, seed);
+    list_init(&layer->observations);
     coax_pool_init(&layer->exchanges, sizeof(struct coax_exchange), layer->settings.max_exchanges);
     return COAX_OK;
 }
@@ -25,6 +27,7 @@ void coax_request_layer_shut_down(struct request_layer *layer) {
     coax_error error;
     coax_fail(&error, COAX_E_SHUT_DOWN, "the endpoint was shut down");
     layer->is_shut_down = true;
+    coax_observations_shut_down(layer, &error);
     /* The youngest first, so that none that is queued goes out because one before it has ended. */
     while (!list_is_empty(&layer->requests)) {
         struct coax_request *request = COAX_CONTAINER(layer->requests.previous, struct coax_request, of_layer);

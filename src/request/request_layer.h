@@ -39,7 +39,8 @@ struct request_layer {
     struct hash_table waiting; /* own requests that were sent, by token */
     struct list_node requests; /* own requests that were given to the layer */
     uint32_t request_count;
-    uint32_t request_tag; /* of the next body that goes in blocks */
+    struct list_node observations; /* also those that wait to be registered again */
+    uint32_t request_tag;          /* of the next body that goes in blocks */
     struct pool exchanges;
     struct hash_table bodies; /* of requests that come, and of responses that are fetched, in blocks */
     struct list_node bodies_by_age;
@@ -113,11 +114,12 @@ struct coax_request {
     void (*release)(struct coax_request *request);
     /* Who stands between a request and its callback (an observation, a collection), with `keeper` for its own. `take`
        gets each response first, of a body in blocks the first block (see coax_request_fetch_rest): true means that the
-       request goes on waiting for more with the same token. `ended` gets what the callback would: true means that it
-       was taken care of, and the request is REQUEST_NEW again, not freed. Each may be NULL. */
+       request goes on waiting for more with the same token, or was cancelled. `ended` gets what the callback would:
+       true means that it was taken care of, and the request is REQUEST_NEW again, not freed. Each may be NULL. */
     bool (*take)(struct coax_request *request, struct coax_remote *remote, const struct coax_message *response);
     bool (*ended)(struct coax_request *request, const struct coax_message *response, const coax_error *error);
     void *keeper;
+    coax_response_callback *each; /* of a collection (collection.h); NULL: one response ends the request */
     const char *waiting_for; /* in REQUEST_STARTED: what the owner waits for, such as "the name is being resolved" */
     void *owner;
 };

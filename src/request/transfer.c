@@ -294,6 +294,9 @@ static bool waits(struct coax_request *request, const struct coax_message *respo
 
 enum transfer_verdict coax_transfer_take(struct coax_request *request, const struct coax_message *response,
                                          struct coax_message *whole, coax_error *error) {
+    if (request->each != NULL) { /* what one member of a group wants is not sent to all of them */
+        return receive(request, response, whole, error);
+    }
     if (takes_echo(request, response)) {
         return TRANSFER_AGAIN;
     }
@@ -359,11 +362,16 @@ enum coax_status coax_request_fetch_rest(const struct coax_request *request, str
     return COAX_OK;
 }
 
+void coax_transfer_stop_waiting(struct coax_request *request) {
+    if (request->transfer != NULL) {
+        coax_timer_disarm(request->layer->timers, &request->transfer->again);
+    }
+}
+
 void coax_transfer_close(struct coax_request *request, bool complete) {
     if (request->transfer != NULL) {
         coax_transfer_close_source(request->transfer);
         coax_transfer_close_sink(request->transfer, complete);
-        coax_timer_disarm(request->layer->timers, &request->transfer->again);
     }
 }
 

@@ -103,6 +103,9 @@ bool coax_transfer_shrink(struct coax_request *request);
 enum transfer_verdict coax_transfer_take(struct coax_request *request, const struct coax_message *response,
                                          struct coax_message *whole, coax_error *error);
 
+/* A message that waits for its time (TRANSFER_WAIT) is not sent. */
+void coax_transfer_stop_waiting(struct coax_request *request);
+
 /* Closes source and sink; `complete`: the sink has all of the body. What was gathered stays. */
 void coax_transfer_close(struct coax_request *request, bool complete);
 

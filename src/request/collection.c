@@ -10,7 +10,7 @@ struct collection {
     struct coax_request *request;
     struct hash_table members; /* that have answered */
     unsigned fetches, told;
-    bool *was_freed; /* of the callback under way; NULL */
+    bool is_telling, is_over; /* `each` runs; the program cancelled the request there */
 };
 
 struct member {
@@ -29,16 +29,16 @@ static void tell(struct collection *collection, struct coax_remote *remote, cons
                  const coax_error *error) {
     struct coax_request *request = collection->request;
     struct coax_remote *group = request->remote;
-    bool was_freed = false;
     request->remote = coax_remote_ref(remote);
     collection->told++;
-    collection->was_freed = &was_freed;
+    collection->is_telling = true;
     request->each(request, response, error, request->callback_user);
-    if (was_freed) {
+    collection->is_telling = false;
+    if (collection->is_over) {
         coax_remote_unref(group);
+        free(collection);
         return;
     }
-    collection->was_freed = NULL;
     coax_remote_unref(request->remote);
     request->remote = group;
 }
@@ -142,12 +142,12 @@ void coax_collection_free(struct coax_request *request) {
     if (collection == NULL) {
         return;
     }
-    if (collection->was_freed != NULL) {
-        *collection->was_freed = true;
-    }
     coax_hash_table_each(&collection->members, free_member, NULL);
     coax_hash_table_free(&collection->members);
-    free(collection);
     request->keeper = NULL;
     request->take = NULL;
+    collection->is_over = true;
+    if (!collection->is_telling) {
+        free(collection);
+    }
 }

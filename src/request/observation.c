@@ -28,12 +28,12 @@ struct coax_observation {
     bool has_stood;      /* a state was delivered: what fails from now on is tried again */
     bool has_sequence;
     bool is_over;
-    uint32_t sequence; /* of the newest notification */
+    bool is_telling, is_cancelled; /* its callback runs; the program cancelled it there */
+    uint32_t sequence;             /* of the newest notification */
     coax_instant heard;
     coax_instant fresh_until;
-    unsigned failures;   /* since a state was delivered */
-    coax_request *rest;  /* fetches the rest of the newest state; NULL */
-    bool *was_cancelled; /* of the callback under way; NULL */
+    unsigned failures;  /* since a state was delivered */
+    coax_request *rest; /* fetches the rest of the newest state; NULL */
 };
 
 bool coax_sequence_is_newer(uint32_t before, uint32_t now, coax_instant elapsed_ns) {
@@ -140,13 +140,13 @@ static void let_go(struct coax_observation *observation) {
     } else {
         coax_request_cancel(observation->request);
     }
-    free(observation);
 }
 
 static void end(struct coax_observation *observation, const struct coax_message *response, const coax_error *error) {
     observation->is_over = true;
     observation->callback(observation, response, error, observation->user);
     let_go(observation);
+    free(observation);
 }
 
 void coax_observation_cancel(coax_observation *observation) {
@@ -154,10 +154,11 @@ void coax_observation_cancel(coax_observation *observation) {
         return; /* inside its last callback it is about to be freed anyway */
     }
     request_layer_enter(observation->layer);
-    if (observation->was_cancelled != NULL) {
-        *observation->was_cancelled = true;
-    }
     let_go(observation);
+    observation->is_over = observation->is_cancelled = true;
+    if (!observation->is_telling) {
+        free(observation);
+    }
 }
 
 void coax_observations_shut_down(struct request_layer *layer, const coax_error *error) {
@@ -203,19 +204,20 @@ static void note_lost(struct coax_observation *observation) {
 
 /* False if the program cancelled the observation. */
 static bool deliver(struct coax_observation *observation, const struct coax_message *state) {
-    bool was_cancelled = false;
     coax_instant now = observation->layer->now;
     coax_instant end_of_freshness = observation->fresh_until > now ? observation->fresh_until : now;
     observation->has_stood = true;
     observation->failures = 0;
     wake_at(observation,
             coax_instant_after_ms(end_of_freshness, SLACK_MINIMUM_MS + random_below(observation, SLACK_SPREAD_MS)));
-    observation->was_cancelled = &was_cancelled;
+    observation->is_telling = true;
     observation->callback(observation, state, NULL, observation->user);
-    if (!was_cancelled) {
-        observation->was_cancelled = NULL;
+    observation->is_telling = false;
+    if (observation->is_cancelled) {
+        free(observation);
+        return false;
     }
-    return !was_cancelled;
+    return true;
 }
 
 /* The state of a resource that cannot be observed. */

@@ -10,6 +10,7 @@ enum { SERVED_MAXIMUM = 70000, ASK_ROOM = 4096 };
 
 struct served {
     struct stack_fixture fixture;
+    coax_resource *resource;
     uint16_t next_id;
     unsigned handled; /* calls of the handler */
     /* what the handler got */
@@ -110,7 +111,9 @@ static inline void served_start(struct served *served, const coax_endpoint_confi
     resource.get = resource.put = resource.post = resource.fetch = served_handler;
     resource.open_sink = has_sink ? served_open_sink : NULL;
     resource.user = served;
-    assert_non_null(coax_site_add(served->fixture.stack->site, "r", &resource, NULL));
+    resource.observable = resource.subtree = true;
+    served->resource = coax_site_add(served->fixture.stack->site, "r", &resource, NULL);
+    assert_non_null(served->resource);
     served->next_id = 1;
     served->answer_code = COAX_CONTENT;
     for (size_t i = 0; i < SERVED_MAXIMUM; i++) {
@@ -130,6 +133,9 @@ struct ask {
     int block1, block2;  /* as BLOCK makes it; 0: none */
     size_t offset, size; /* of the payload, in the pattern */
     const char *tag;     /* Request-Tag, may be NULL */
+    const char *token;   /* may be NULL */
+    const char *below;   /* a segment behind "r", may be NULL */
+    int observe;         /* the option's value plus 1; 0: none */
     uint32_t size1;
     uint8_t client; /* whose; 0 is as 7 */
 };
@@ -142,6 +148,12 @@ static inline void served_send(struct served *served, const struct ask *ask) {
     struct option_writer options = option_writer_on(room, sizeof room);
     size_t size;
     assert_int_equal(coax_option_write(&options, COAX_OPTION_URI_PATH, "r", 1), COAX_OK);
+    if (ask->below != NULL) {
+        assert_int_equal(coax_option_write(&options, COAX_OPTION_URI_PATH, ask->below, strlen(ask->below)), COAX_OK);
+    }
+    if (ask->observe != 0) {
+        assert_int_equal(coax_option_write_uint(&options, COAX_OPTION_OBSERVE, (uint64_t)(ask->observe - 1)), COAX_OK);
+    }
     if (ask->block1 != 0) {
         assert_int_equal(coax_option_write_uint(&options, COAX_OPTION_BLOCK1, (uint64_t)(ask->block1 - 1)), COAX_OK);
     }
@@ -158,7 +170,7 @@ static inline void served_send(struct served *served, const struct ask *ask) {
         .type = COAX_CON,
         .code = ask->code,
         .id = served->next_id++,
-        .token = bytes_of("tk", 2),
+        .token = ask->token == NULL ? bytes_of("tk", 2) : bytes_of(ask->token, strlen(ask->token)),
         .options = option_writer_bytes(&options),
         .payload = bytes_of(served->data + ask->offset, ask->size),
     };

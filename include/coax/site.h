@@ -114,7 +114,10 @@ COAX_API coax_exchange *coax_exchange_defer(coax_exchange *exchange);
    state, not each. */
 COAX_API void coax_resource_changed(coax_resource *resource);
 
-/* The same, with a state that is the same for every observer; copied. COAX_E_NO_MEMORY, COAX_E_TOO_LARGE (over
+/* The same for a sub-tree's resource, for those alone who observe the path `rest` below it (see coax_exchange_rest). */
+COAX_API void coax_resource_changed_below(coax_resource *resource, const char *rest);
+
+/* The state has changed, and is the same for every observer; copied. COAX_E_NO_MEMORY, COAX_E_TOO_LARGE (over
    max_body_size). */
 COAX_API enum coax_status coax_resource_publish(coax_resource *resource, int format, const void *payload, size_t size);
 

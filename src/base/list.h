@@ -31,6 +31,17 @@ static inline void list_append(struct list_node *head, struct list_node *node) {
     head->previous = node;
 }
 
+/* All nodes of a list to the end of another. */
+static inline void list_splice(struct list_node *head, struct list_node *from) {
+    if (!list_is_empty(from)) {
+        from->next->previous = head->previous;
+        from->previous->next = head;
+        head->previous->next = from->next;
+        head->previous = from->previous;
+        list_init(from);
+    }
+}
+
 /* Legal on a node that is in no list. */
 static inline void list_remove(struct list_node *node) {
     if (node->next != NULL) {

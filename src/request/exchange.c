@@ -1,15 +1,19 @@
 /* Incoming requests: one exchange each, from the transport to the handler and back. */
 #include "request/downloads.h"
+#include "request/observers.h"
 #include "request/uploads.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { TEXT_MAXIMUM = 1024, OVERLOAD_MAX_AGE_S = 5 };
 
 static void free_exchange(struct coax_exchange *exchange) {
     coax_remote *remote = exchange->remote;
     coax_message_free(exchange->kept_request);
+    free(exchange->kept_rest);
+    coax_observer_leave_exchange(exchange);
     list_remove(&exchange->of_remote);
     coax_pool_give(&exchange->layer->exchanges, exchange);
     coax_remote_unref(remote);
@@ -44,36 +48,66 @@ static void refuse(struct coax_remote *remote, const struct coax_message *reques
     (void)remote->transport->respond(remote, incoming, &response);
 }
 
+static coax_exchange *new_exchange(struct request_layer *layer, coax_remote *remote) {
+    coax_exchange *exchange = layer->is_shut_down ? NULL : coax_pool_take(&layer->exchanges);
+    if (exchange != NULL) {
+        exchange->layer = layer;
+        exchange->remote = coax_remote_ref(remote);
+        exchange->no_response = -1;
+        exchange->rest = "";
+        exchange->options = option_writer_on(exchange->option_bytes, sizeof exchange->option_bytes);
+        list_append(&remote->exchanges, &exchange->of_remote);
+    }
+    return exchange;
+}
+
+static void begin_handling(coax_exchange *exchange, const struct coax_message *request) {
+    exchange->is_in_handler = true;
+    exchange->request = request;
+}
+
+static void end_handling(coax_exchange *exchange) {
+    exchange->request = NULL;
+    exchange->is_in_handler = false;
+    exchange->rest = exchange->kept_rest != NULL ? exchange->kept_rest : "";
+    if (!exchange->is_answered && !exchange->is_deferred) {
+        (void)coax_respond(exchange, COAX_INTERNAL_SERVER_ERROR, COAX_NO_FORMAT, NULL, 0);
+    } else if (exchange->is_answered) {
+        free_exchange(exchange);
+    }
+}
+
 void coax_request_layer_request(void *user, struct coax_remote *remote, const struct coax_message *message,
                                 struct incoming *incoming) {
     struct request_layer *layer = user;
-    struct coax_exchange *exchange = layer->is_shut_down ? NULL : coax_pool_take(&layer->exchanges);
+    coax_exchange *exchange = new_exchange(layer, remote);
     if (exchange == NULL) {
         refuse(remote, message, incoming);
         return;
     }
-    exchange->layer = layer;
-    exchange->remote = coax_remote_ref(remote);
     exchange->incoming = incoming;
     exchange->token_size = (uint8_t)message->token.size;
     if (message->token.size > 0) {
         memcpy(exchange->token, message->token.data, message->token.size);
     }
     exchange->no_response = no_response_of(message);
-    exchange->rest = "";
-    exchange->options = option_writer_on(exchange->option_bytes, sizeof exchange->option_bytes);
-    list_append(&remote->exchanges, &exchange->of_remote);
-    exchange->is_in_handler = true;
-    exchange->request = message;
-    layer->serve(layer->user, exchange, message);
-    exchange->request = NULL;
-    exchange->is_in_handler = false;
-    exchange->rest = "";
-    if (!exchange->is_answered && !exchange->is_deferred) {
-        (void)coax_respond(exchange, COAX_INTERNAL_SERVER_ERROR, COAX_NO_FORMAT, NULL, 0);
-    } else if (exchange->is_answered) {
-        free_exchange(exchange);
-    }
+    coax_exchange_ask(exchange, message);
+}
+
+coax_exchange *coax_exchange_for_observer(struct request_layer *layer, coax_remote *remote) {
+    return new_exchange(layer, remote);
+}
+
+void coax_exchange_ask(coax_exchange *exchange, const struct coax_message *request) {
+    begin_handling(exchange, request);
+    exchange->layer->serve(exchange->layer->user, exchange, request);
+    end_handling(exchange);
+}
+
+void coax_exchange_tell(coax_exchange *exchange, const struct coax_message *request, int format, struct bytes state) {
+    begin_handling(exchange, request);
+    (void)coax_respond(exchange, COAX_CONTENT, format, state.data, state.size);
+    end_handling(exchange);
 }
 
 /* False if the exchange is answered: the options make no sense. */
@@ -113,6 +147,8 @@ void coax_exchange_serve(coax_exchange *exchange, const struct coax_message *req
     if (!read_blocks(exchange, request)) {
         return;
     }
+    exchange->observed = serving->observed;
+    coax_observer_read(exchange, request);
     bool is_split = exchange->has_block1 && (exchange->block1.number > 0 || exchange->block1.more);
     bool has_body = request->code != COAX_GET && request->code != COAX_DELETE;
     if (is_split && (body = coax_upload_take(exchange, request, serving, &whole)) == NULL) {
@@ -155,8 +191,10 @@ coax_exchange *coax_exchange_defer(coax_exchange *exchange) {
     exchange->is_deferred = true;
     if (exchange->request != NULL && exchange->kept_request == NULL) {
         struct coax_message head = *exchange->request;
-        head.payload = bytes_of(NULL, 0);
+        bool is_fetch = head.code == COAX_FETCH; /* which asks with its payload, if it is to observe */
+        head.payload = is_fetch ? head.payload : bytes_of(NULL, 0);
         exchange->kept_request = coax_message_copy(&head);
+        exchange->kept_rest = *exchange->rest == '\0' ? NULL : strdup(exchange->rest);
     }
     return exchange;
 }
@@ -186,12 +224,18 @@ static enum coax_status write_block1(coax_exchange *exchange, uint8_t code) {
 
 enum coax_status coax_exchange_put(coax_exchange *exchange, uint8_t code, struct bytes payload) {
     struct coax_remote *remote = exchange->remote;
+    if (exchange->observer != NULL) {
+        return coax_observer_notify(exchange, code, payload);
+    }
     if (is_suppressed(remote, exchange->no_response, code)) {
         remote->transport->decline(remote, exchange->incoming);
         exchange->incoming = NULL;
         return COAX_OK;
     }
     enum coax_status status = write_block1(exchange, code);
+    if (status == COAX_OK && coax_code_class(code) == 2) {
+        status = coax_observer_register(exchange);
+    }
     if (status != COAX_OK) {
         return status;
     }
@@ -208,10 +252,15 @@ enum coax_status coax_exchange_put(coax_exchange *exchange, uint8_t code, struct
     return status;
 }
 
+static bool is_open(const coax_exchange *exchange) {
+    return exchange->incoming != NULL || exchange->observer != NULL;
+}
+
 /* What could not be answered is 5.00: options, or a whole, that are too large, or a body that cannot be kept or read.
  */
 static void or_5_00(coax_exchange *exchange, enum coax_status status) {
-    if (status != COAX_OK && exchange->incoming != NULL) {
+    if (status != COAX_OK && is_open(exchange)) {
+        coax_observer_forget(exchange);
         exchange->options.size = 0;
         exchange->options.last = 0;
         (void)coax_exchange_put(exchange, COAX_INTERNAL_SERVER_ERROR, bytes_of(NULL, 0));
@@ -253,7 +302,7 @@ static bool begin_response(coax_exchange *exchange, enum coax_status *status) {
     if (!exchange->is_in_handler) {
         request_layer_enter(exchange->layer);
     }
-    *status = exchange->incoming == NULL ? COAX_E_DROPPED : COAX_OK;
+    *status = is_open(exchange) ? COAX_OK : COAX_E_DROPPED;
     return *status == COAX_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "request/bodies.h"
 #include "request/observation.h"
+#include "request/observers.h"
 #include "request/token_key.h"
 
 static bool request_has_token(const struct hash_node *node, const void *key) {
@@ -19,6 +20,7 @@ enum coax_status coax_request_layer_init(struct request_layer *layer) {
     list_init(&layer->requests);
     coax_bodies_init(layer, seed);
     list_init(&layer->observations);
+    coax_observers_init(layer, seed);
     coax_pool_init(&layer->exchanges, sizeof(struct coax_exchange), layer->settings.max_exchanges);
     return COAX_OK;
 }
@@ -34,10 +36,12 @@ void coax_request_layer_shut_down(struct request_layer *layer) {
         request->recover = NULL;
         coax_request_fail(request, &error);
     }
+    coax_observers_drop(layer);
     coax_bodies_drop(layer);
 }
 
 void coax_request_layer_free(struct request_layer *layer) {
+    coax_observers_free(layer);
     coax_bodies_free(layer);
     coax_hash_table_free(&layer->waiting);
     coax_pool_free(&layer->exchanges);
@@ -59,6 +63,7 @@ static void fail_requests(struct coax_remote *remote, const coax_error *error) {
 
 void coax_request_layer_lost(void *user, struct coax_remote *remote, const coax_error *error) {
     (void)user;
+    coax_observers_drop_remote(remote);
     if (remote->is_gone) {
         struct list_node *node;
         coax_bodies_drop_remote(remote);

@@ -47,6 +47,9 @@ struct request_layer {
     uint32_t body_count;
     size_t body_memory;
     struct timer body_timer;
+    struct hash_table observers, topics; /* see observers.h */
+    struct topic *notifying;             /* under way; NULL when it ended meanwhile */
+    uint32_t observer_count;
     bool is_shut_down;
 };
 
@@ -154,6 +157,7 @@ enum coax_status coax_request_fetch_rest(const struct coax_request *request, str
 /* Who serves a request. */
 struct serving {
     coax_handler *handler;
+    struct observed *observed;   /* NULL: it cannot be observed */
     coax_sink_opener *open_sink; /* may be NULL */
     void *user;
 };
@@ -167,6 +171,13 @@ void coax_exchange_answer(coax_exchange *exchange, enum coax_status status);
 /* Gives the request to its handler once its body is whole, or answers it with a block (RFC 7959). */
 void coax_exchange_serve(coax_exchange *exchange, const struct coax_message *request, const struct serving *serving);
 
+/* An exchange without a request that came, for an observer of this remote; NULL if there are too many. */
+coax_exchange *coax_exchange_for_observer(struct request_layer *layer, coax_remote *remote);
+
+/* Has the observer's request handled anew, or answered with a state that is at hand. */
+void coax_exchange_ask(coax_exchange *exchange, const struct coax_message *request);
+void coax_exchange_tell(coax_exchange *exchange, const struct coax_message *request, int format, struct bytes state);
+
 struct coax_exchange {
     struct request_layer *layer;
     coax_remote *remote;       /* a reference */
@@ -176,9 +187,13 @@ struct coax_exchange {
     uint8_t token[TOKEN_MAXIMUM];
     int no_response; /* the request's No-Response (RFC 7967), -1 without */
     const char *rest;
+    char *kept_rest; /* the same for later, if it is deferred and wants to observe */
     bool is_answered, is_deferred, is_in_handler;
     bool has_block1, has_block2;
     struct block block1, block2;        /* of the request */
+    struct observed *observed;          /* what is asked for, if it can be observed */
+    struct list_node of_observed;       /* in its list, if the request wants to observe it */
+    struct observer *observer;          /* whom the answer is for; NULL: who asked */
     void *body;                         /* of its sink */
     const struct coax_message *request; /* inside the handler; */
     struct coax_message *kept_request;  /* a copy of it for later, if it is deferred */

@@ -132,6 +132,7 @@ enum coax_status coax_resource_new(coax_resource **resource, const char *target,
     own->interface = take_text(&texts, known.interface);
     own->ct = take_ct(&texts, known.formats, known.format_count);
     own->observable = known.observable;
+    own->observed.confirm_every = known.confirm_every;
     own->hidden = known.hidden;
     own->subtree = known.subtree;
     *resource = own;

@@ -285,6 +285,7 @@ void coax_site_route(const coax_site *site, const struct coax_message *request, 
     struct query query = {.site = site, .request = request, .claim = claim, .credential = credential};
     route->handler = NULL;
     route->open_sink = NULL;
+    route->observed = NULL;
     route->user = NULL;
     route->well_known_core = false;
     route->code = COAX_EMPTY;
@@ -300,4 +301,5 @@ void coax_site_route(const coax_site *site, const struct coax_message *request, 
     route->handler = route->well_known_core ? NULL : handler;
     route->user = query.resource->user;
     route->open_sink = query.resource->open_sink;
+    route->observed = query.resource->observable ? &query.resource->observed : NULL;
 }

@@ -205,10 +205,27 @@ coax_resource *coax_site_add(coax_site *site, const char *path, const coax_resou
 
 void coax_site_remove(coax_site *site, coax_resource *resource) {
     struct node *node = resource->node;
+    coax_observed_end(&resource->observed);
     list_remove(&resource->of_site);
     node->resource = NULL;
     free(resource);
     prune(site, node);
+}
+
+void coax_resource_changed(coax_resource *resource) {
+    coax_observed_changed(&resource->observed, NULL);
+}
+
+void coax_resource_changed_below(coax_resource *resource, const char *rest) {
+    coax_observed_changed(&resource->observed, rest);
+}
+
+enum coax_status coax_resource_publish(coax_resource *resource, int format, const void *payload, size_t size) {
+    return coax_observed_publish(&resource->observed, format, bytes_of(payload, size));
+}
+
+size_t coax_resource_observer_count(const coax_resource *resource) {
+    return resource->observed.observer_count;
 }
 
 /* The library's own resource, which a program can put one of its own over. */

@@ -16,6 +16,7 @@ enum { SITE_REST_MAXIMUM = 1024, SITE_DIAGNOSTIC_MAXIMUM = 128 };
 struct site_route {
     coax_handler *handler;       /* NULL: answer `code` with `diagnostic` (text/plain, may be "") instead */
     coax_sink_opener *open_sink; /* may be NULL */
+    struct observed *observed;   /* NULL: it cannot be observed */
     void *user;
     bool well_known_core; /* handler NULL, code 0: answer with coax_site_write_core */
     uint8_t code;

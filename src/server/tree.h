@@ -4,6 +4,7 @@
 
 #include "base/hash_table.h"
 #include "base/list.h"
+#include "request/observers.h"
 #include "server/site.h"
 
 enum {
@@ -17,6 +18,7 @@ struct coax_resource {
     struct node *node;
     coax_handler *handlers[SITE_METHODS];
     coax_sink_opener *open_sink;
+    struct observed observed;
     void *user;
     const char *target; /* "/a/b", percent-encoded: its link */
     const char *title, *resource_type, *interface;

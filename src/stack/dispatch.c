@@ -44,7 +44,7 @@ void coax_stack_serve(void *user, coax_exchange *exchange, const struct coax_mes
         route.user = stack;
     }
     if (route.handler != NULL) {
-        const struct serving serving = {route.handler, route.open_sink, route.user};
+        const struct serving serving = {route.handler, route.observed, route.open_sink, route.user};
         exchange->rest = route.rest;
         coax_exchange_serve(exchange, request, &serving);
     } else {

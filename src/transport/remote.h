@@ -24,7 +24,9 @@ struct coax_remote {
     bool is_gone;                  /* the connection is over: nothing can be sent any more */
     struct list_node requests;     /* own requests that wait for this remote (request layer) */
     struct list_node exchanges;    /* its requests that wait for an answer (request layer) */
-    struct list_node bodies;       /* of its requests, or for it, in blocks (request layer) */
+    struct list_node observers;    /* of resources on this side (request layer) */
+    uint32_t observer_count;
+    struct list_node bodies; /* of its requests, or for it, in blocks (request layer) */
 };
 
 /* The entry by which the remote proved itself, NULL if it proved nothing. */

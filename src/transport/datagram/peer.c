@@ -91,6 +91,7 @@ enum coax_status coax_peer_new(struct datagram_layer *layer, const struct path *
     list_init(&peer->remote.requests);
     list_init(&peer->remote.exchanges);
     list_init(&peer->remote.bodies);
+    list_init(&peer->remote.observers);
     peer->layer = layer;
     peer->path = *path;
     peer->is_ready = !secure;

@@ -24,6 +24,7 @@ enum coax_status coax_connection_new(struct stream_layer *layer, enum coax_schem
     list_init(&connection->remote.requests);
     list_init(&connection->remote.exchanges);
     list_init(&connection->remote.bodies);
+    list_init(&connection->remote.observers);
     list_init(&connection->idle);
     list_init(&connection->opening);
     list_init(&connection->dirty);

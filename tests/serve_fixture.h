@@ -135,6 +135,7 @@ struct ask {
     const char *tag;     /* Request-Tag, may be NULL */
     const char *token;   /* may be NULL */
     const char *below;   /* a segment behind "r", may be NULL */
+    const uint8_t *echo; /* 16 bytes, may be NULL */
     int observe;         /* the option's value plus 1; 0: none */
     uint32_t size1;
     uint8_t client; /* whose; 0 is as 7 */
@@ -153,6 +154,9 @@ static inline void served_send(struct served *served, const struct ask *ask) {
     }
     if (ask->observe != 0) {
         assert_int_equal(coax_option_write_uint(&options, COAX_OPTION_OBSERVE, (uint64_t)(ask->observe - 1)), COAX_OK);
+    }
+    if (ask->echo != NULL) {
+        assert_int_equal(coax_option_write(&options, COAX_OPTION_ECHO, ask->echo, 16), COAX_OK);
     }
     if (ask->block1 != 0) {
         assert_int_equal(coax_option_write_uint(&options, COAX_OPTION_BLOCK1, (uint64_t)(ask->block1 - 1)), COAX_OK);

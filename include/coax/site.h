@@ -75,7 +75,8 @@ COAX_API const char *coax_exchange_rest(const coax_exchange *exchange);
 COAX_API void *coax_exchange_body(const coax_exchange *exchange);
 
 /* False until the client has shown that its request is fresh, which over UDP also shows that its address is not forged:
-   then 4.01 with an Echo option has gone out (RFC 9175 section 2), and the handler returns. */
+   then 4.01 with an Echo option has gone out (RFC 9175 section 2), and the handler returns. Inside the handler only:
+   elsewhere it is false, and nothing goes out. */
 COAX_API bool coax_exchange_is_fresh(coax_exchange *exchange);
 
 /* Adds an option to the response to come. COAX_E_TOO_LARGE if the options pass 512 bytes or the value passes the

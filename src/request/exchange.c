@@ -1,5 +1,6 @@
 /* Incoming requests: one exchange each, from the transport to the handler and back. */
 #include "request/downloads.h"
+#include "request/echo.h"
 #include "request/observers.h"
 #include "request/uploads.h"
 #include <stdarg.h>
@@ -77,6 +78,12 @@ static void end_handling(coax_exchange *exchange) {
     }
 }
 
+/* About what a message takes on the wire; exact enough for a limit. */
+static size_t size_of(const struct coax_message *message) {
+    enum { HEADER_AND_MARKER = 5 };
+    return HEADER_AND_MARKER + message->token.size + message->options.size + message->payload.size;
+}
+
 void coax_request_layer_request(void *user, struct coax_remote *remote, const struct coax_message *message,
                                 struct incoming *incoming) {
     struct request_layer *layer = user;
@@ -91,6 +98,8 @@ void coax_request_layer_request(void *user, struct coax_remote *remote, const st
         memcpy(exchange->token, message->token.data, message->token.size);
     }
     exchange->no_response = no_response_of(message);
+    exchange->request_size = (uint32_t)size_of(message);
+    remote->is_verified = remote->is_verified || coax_echo_is_valid(layer, remote, message);
     coax_exchange_ask(exchange, message);
 }
 
@@ -222,10 +231,38 @@ static enum coax_status write_block1(coax_exchange *exchange, uint8_t code) {
     return coax_block_write(&exchange->options, COAX_OPTION_BLOCK1, &block);
 }
 
+/* 4.01 with an Echo, instead of whatever the answer was to be. */
+static enum coax_status challenge(coax_exchange *exchange) {
+    uint8_t value[ECHO_SIZE];
+    coax_echo_make(exchange->layer, exchange->remote, value);
+    exchange->is_challenged = true;
+    exchange->options.size = 0;
+    exchange->options.last = 0;
+    enum coax_status status = coax_option_write(&exchange->options, COAX_OPTION_ECHO, value, sizeof value);
+    return status == COAX_OK ? coax_exchange_put(exchange, COAX_UNAUTHORIZED, bytes_of(NULL, 0)) : status;
+}
+
+bool coax_exchange_is_fresh(coax_exchange *exchange) {
+    if (exchange->request == NULL || exchange->observer != NULL) {
+        return exchange->observer != NULL; /* who observes was fresh when that began */
+    }
+    if (coax_echo_is_valid(exchange->layer, exchange->remote, exchange->request)) {
+        return true;
+    }
+    if (!exchange->is_answered) {
+        coax_exchange_answer(exchange, challenge(exchange));
+    }
+    return false;
+}
+
 enum coax_status coax_exchange_put(coax_exchange *exchange, uint8_t code, struct bytes payload) {
     struct coax_remote *remote = exchange->remote;
     if (exchange->observer != NULL) {
         return coax_observer_notify(exchange, code, payload);
+    }
+    size_t size = exchange->token_size + exchange->options.size + payload.size;
+    if (!exchange->is_challenged && coax_echo_is_needed(exchange, size)) {
+        return challenge(exchange);
     }
     if (is_suppressed(remote, exchange->no_response, code)) {
         remote->transport->decline(remote, exchange->incoming);

@@ -1,6 +1,7 @@
 #include "request/request_layer.h"
 
 #include "base/error.h"
+#include "base/wipe.h"
 #include "request/bodies.h"
 #include "request/observation.h"
 #include "request/observers.h"
@@ -17,6 +18,7 @@ enum coax_status coax_request_layer_init(struct request_layer *layer) {
     uint8_t seed[16];
     layer->random(layer->random_user, seed, sizeof seed);
     coax_hash_table_init(&layer->waiting, seed, request_has_token);
+    layer->random(layer->random_user, layer->echo_key, sizeof layer->echo_key);
     list_init(&layer->requests);
     coax_bodies_init(layer, seed);
     list_init(&layer->observations);
@@ -41,6 +43,7 @@ void coax_request_layer_shut_down(struct request_layer *layer) {
 }
 
 void coax_request_layer_free(struct request_layer *layer) {
+    coax_wipe(layer->echo_key, sizeof layer->echo_key);
     coax_observers_free(layer);
     coax_bodies_free(layer);
     coax_hash_table_free(&layer->waiting);

@@ -50,6 +50,7 @@ struct request_layer {
     struct hash_table observers, topics; /* see observers.h */
     struct topic *notifying;             /* under way; NULL when it ended meanwhile */
     uint32_t observer_count;
+    uint8_t echo_key[32]; /* of this layer alone */
     bool is_shut_down;
 };
 
@@ -185,7 +186,9 @@ struct coax_exchange {
     struct list_node of_remote;
     uint8_t token_size;
     uint8_t token[TOKEN_MAXIMUM];
-    int no_response; /* the request's No-Response (RFC 7967), -1 without */
+    uint32_t request_size; /* in bytes, as it came */
+    bool is_challenged;    /* an Echo is asked for instead of what was to be the answer */
+    int no_response;       /* the request's No-Response (RFC 7967), -1 without */
     const char *rest;
     char *kept_rest; /* the same for later, if it is deferred and wants to observe */
     bool is_answered, is_deferred, is_in_handler;

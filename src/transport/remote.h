@@ -21,6 +21,7 @@ struct coax_remote {
     char *asked_host;              /* the name (and port) by which a client asked for this side; NULL: by its address */
     bool is_anonymous;             /* a client's end of a connection: nothing can be connected to there */
     bool was_opened;               /* told as `opened` */
+    bool is_verified;              /* over UDP: it has shown that it receives at its address (request layer) */
     bool is_gone;                  /* the connection is over: nothing can be sent any more */
     struct list_node requests;     /* own requests that wait for this remote (request layer) */
     struct list_node exchanges;    /* its requests that wait for an answer (request layer) */

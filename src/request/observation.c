@@ -27,7 +27,7 @@ struct coax_observation {
     bool is_registering; /* and is asked to, again perhaps */
     bool has_stood;      /* a state was delivered: what fails from now on is tried again */
     bool has_sequence;
-    bool is_silent; /* the server did not answer the last registration at all */
+    bool is_silent; /* the server did not answer the last registration in all the time that the protocol gives it */
     bool is_over;
     bool is_telling, is_cancelled; /* its callback runs; the program cancelled it there */
     uint32_t sequence;             /* of the newest notification */
@@ -143,9 +143,20 @@ static void let_go(struct coax_observation *observation) {
     }
 }
 
+/* A server that began anew does not know the security session, and says nothing to it. Connections find out by their
+   Pings. */
+static void leave_silent_session(struct coax_observation *observation) {
+    coax_remote *remote = observation->request->remote;
+    if (observation->is_silent && remote != NULL && remote->scheme == COAX_SCHEME_COAPS) {
+        (void)coax_remote_release(remote, NULL, NULL, NULL, NULL);
+    }
+    observation->is_silent = false;
+}
+
 static void end(struct coax_observation *observation, const struct coax_message *response, const coax_error *error) {
     observation->is_over = true;
     observation->callback(observation, response, error, observation->user);
+    leave_silent_session(observation);
     let_go(observation);
     free(observation);
 }
@@ -357,7 +368,7 @@ static bool asks_to_wait(const struct coax_message *response) {
 static bool ended(struct coax_request *request, const struct coax_message *response, const coax_error *error) {
     struct coax_observation *observation = request->keeper;
     note_lost(observation);
-    observation->is_silent = error != NULL && error->status == COAX_E_TIMEOUT;
+    observation->is_silent = error != NULL && error->status == COAX_E_TIMEOUT && request->timeout_ms == 0;
     bool is_passing =
         response == NULL ? goes_on(observation, error->status) : may_begin_again(observation) && asks_to_wait(response);
     if (is_passing) {
@@ -383,16 +394,6 @@ static void over(coax_request *request, const coax_message *response, const coax
 }
 
 /* --- registering --- */
-
-/* A server that began anew does not know the security session, and says nothing to it. Connections find out by their
-   Pings. */
-static void leave_silent_session(struct coax_observation *observation) {
-    coax_remote *remote = observation->request->remote;
-    if (observation->is_silent && remote != NULL && remote->scheme == COAX_SCHEME_COAPS) {
-        (void)coax_remote_release(remote, NULL, NULL, NULL, NULL);
-    }
-    observation->is_silent = false;
-}
 
 /* The state is not fresh any more, or the pause is over. With the same token, so that the server has one registration
    (section 3.3.1); a server that is believed to have it is asked where it is, without looking up its name. */

@@ -321,6 +321,15 @@ static void a_silent_session_is_left(void **state) {
         assert_int_equal(scene.stream.sessions_left, is_session);
         assert_int_equal(scene.sends, 2);
         scene_stop(&scene);
+
+        scene_start(&scene); /* one that never stood leaves it, too, so that the next may stand */
+        scene.remote = &scene.stream.remote;
+        scene.stream.remote.scheme = is_session != 0 ? COAX_SCHEME_COAPS : COAX_SCHEME_COAPS_TCP;
+        scene_observe(&scene, NULL);
+        scene_pass_ms(&scene, RESPONSE_TIMEOUT_MS);
+        assert_int_equal(scene.error.status, COAX_E_TIMEOUT);
+        assert_int_equal(scene.stream.sessions_left, is_session);
+        scene_stop(&scene);
     }
 }
 

@@ -272,8 +272,8 @@ static inline enum coax_status scene_stream_release(struct coax_remote *remote, 
                                                     struct release_wait *wait, coax_error *error) {
     (void)terms;
     (void)error;
+    assert_null(wait);
     COAX_CONTAINER(remote, struct scene_stream, remote)->sessions_left++;
-    wait->done(wait, remote, NULL);
     return COAX_OK;
 }
 

@@ -148,7 +148,7 @@ static void let_go(struct coax_observation *observation) {
 static void leave_silent_session(struct coax_observation *observation) {
     coax_remote *remote = observation->request->remote;
     if (observation->is_silent && remote != NULL && remote->scheme == COAX_SCHEME_COAPS) {
-        (void)coax_remote_release(remote, NULL, NULL, NULL, NULL);
+        (void)remote->transport->release(remote, NULL, NULL, NULL);
     }
     observation->is_silent = false;
 }

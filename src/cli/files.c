@@ -123,18 +123,15 @@ struct file files_find_by_steps(const struct files *files, const char *name) {
     }
 }
 
-ssize_t files_read(const struct file *file, void *out, size_t capacity) {
-    if (file->size > capacity) {
-        return -1;
-    }
+ssize_t files_read(const struct file *file, uint64_t offset, void *out, size_t capacity) {
     size_t size = 0;
-    while (size < file->size) {
-        ssize_t got = pread(file->fd, (char *)out + size, file->size - size, (off_t)size);
+    while (size < capacity) {
+        ssize_t got = pread(file->fd, (char *)out + size, capacity - size, (off_t)(offset + size));
         if (got < 0 && errno != EINTR) {
             return -1;
         }
         if (got == 0) {
-            break; /* it has become shorter */
+            break;
         }
         size += got > 0 ? (size_t)got : 0;
     }

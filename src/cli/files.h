@@ -32,8 +32,8 @@ struct file files_find(const struct files *files, const char *name);
 /* The same by opening folder after folder, for kernels and sandboxes without openat2(2). */
 struct file files_find_by_steps(const struct files *files, const char *name);
 
-/* Reads the whole of a regular file; its size, -1 if it is larger than `capacity` or cannot be read. */
-ssize_t files_read(const struct file *file, void *out, size_t capacity);
+/* Reads a regular file from `offset` on: `capacity` bytes, fewer only at its end. -1 if it cannot be read. */
+ssize_t files_read(const struct file *file, uint64_t offset, void *out, size_t capacity);
 
 /* Writes what is in a folder in link-format, sorted by name, with `target` ("/files/sub/") before each name. *size is
    the size that it has; false if it does not fit, or the folder holds over FILES_LISTED_MAXIMUM names or cannot be

@@ -135,17 +135,20 @@ static void names_are_bounded(void **state) {
     assert_int_equal(kind_of(files_find_by_steps, *state, name), FILE_NONE);
 }
 
-static void reads_whole_files(void **state) {
+static void reads_files(void **state) {
     char out[16];
     struct file file = files_find(*state, "a.txt");
     assert_int_equal(file.size, 5);
-    assert_int_equal(files_read(&file, out, sizeof out), 5);
+    assert_int_equal(files_read(&file, 0, out, sizeof out), 5);
     assert_memory_equal(out, "hello", 5);
-    assert_int_equal(files_read(&file, out, 5), 5);
-    assert_int_equal(files_read(&file, out, 4), -1);
+    assert_int_equal(files_read(&file, 1, out, 3), 3);
+    assert_memory_equal(out, "ell", 3);
+    assert_int_equal(files_read(&file, 3, out, 5), 2);
+    assert_int_equal(files_read(&file, 5, out, 5), 0);
     close(file.fd);
+    assert_int_equal(files_read(&file, 0, out, 5), -1);
     file = files_find(*state, "sub/c.cbor");
-    assert_int_equal(files_read(&file, out, sizeof out), 0);
+    assert_int_equal(files_read(&file, 0, out, sizeof out), 0);
     close(file.fd);
 }
 
@@ -239,7 +242,7 @@ int main(void) {
         IN_FOLDER(finds_files_and_folders),
         IN_FOLDER(nothing_leads_out),
         IN_FOLDER(names_are_bounded),
-        IN_FOLDER(reads_whole_files),
+        IN_FOLDER(reads_files),
         IN_FOLDER(etags_follow_changes),
         IN_FOLDER(lists_folders),
         IN_FOLDER(listings_are_bounded),

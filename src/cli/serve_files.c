@@ -2,11 +2,17 @@
 #include "cli/serve_path.h"
 #include "cli/serve_reply.h"
 #include "cli/serve_resources.h"
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { LIST_MAXIMUM = 1024 * 1024 };
+
+/* A block's number has 20 bits, and its size is 1024 at most (RFC 7959 section 2.2). */
+static const uint64_t FILE_SIZE_MAXIMUM = UINT64_C(1024) << 20;
 
 /* "/files/sub/" for the folder "sub". */
 static bool folder_target(const char *rest, char *out, size_t capacity) {
@@ -23,36 +29,59 @@ static bool folder_target(const char *rest, char *out, size_t capacity) {
 
 static void reply_folder(coax_exchange *exchange, const coax_message *request, const struct file *folder) {
     char target[4096];
-    char text[REPLY_MAXIMUM];
+    char *text = malloc(LIST_MAXIMUM);
     size_t size = 0;
-    if (!folder_target(coax_exchange_rest(exchange), target, sizeof target)
-        || (!files_list(folder, target, text, sizeof text, &size) && size <= sizeof text)) {
+    if (text != NULL && folder_target(coax_exchange_rest(exchange), target, sizeof target)
+        && files_list(folder, target, text, LIST_MAXIMUM, &size)) {
+        const struct representation representation = {
+            .format = COAX_FORMAT_LINK, .data = text, .size = size, .what = "The folder's list"};
+        reply_representation(exchange, request, &representation);
+    } else {
         (void)coax_respond_text(exchange, COAX_NOT_IMPLEMENTED,
                                 "The folder cannot be listed: over %d names, or not to be read", FILES_LISTED_MAXIMUM);
-        return;
     }
-    const struct representation representation = {
-        .format = COAX_FORMAT_LINK, .data = text, .size = size, .what = "The folder's list"};
-    reply_representation(exchange, request, &representation);
+    free(text);
 }
 
-static void reply_file(coax_exchange *exchange, const coax_message *request, const struct file *file,
-                       const char *name) {
-    if (file->size > reply_maximum(exchange)) {
-        reply_too_large(exchange, "The file", file->size);
+/* A file on its way out. It is opened for each piece, so that slow clients hold no descriptors, and that a change under
+   way is noticed. */
+struct sending {
+    const struct files *files;
+    uint8_t etag[FILE_ETAG_SIZE];
+    char name[];
+};
+
+static enum coax_status read_piece(void *body, uint64_t offset, void *out, size_t capacity, size_t *size) {
+    const struct sending *sending = body;
+    struct file file = files_find(sending->files, sending->name);
+    bool same = file.kind == FILE_REGULAR && memcmp(file.etag, sending->etag, sizeof file.etag) == 0;
+    ssize_t got = same ? files_read(&file, offset, out, capacity) : 0;
+    if (file.fd >= 0) {
+        close(file.fd);
+    }
+    *size = got > 0 ? (size_t)got : 0;
+    return !same ? COAX_E_CHANGED : got < 0 ? COAX_E_IO : COAX_OK;
+}
+
+static void reply_file(coax_exchange *exchange, const coax_message *request, const struct files *files,
+                       const struct file *file, const char *name) {
+    static const coax_body_source source = {read_piece, free};
+    const struct representation representation = {.format = files_format(name), .etag = file->etag, .what = "The file"};
+    if (file->size > FILE_SIZE_MAXIMUM) {
+        (void)coax_respond_text(exchange, COAX_NOT_IMPLEMENTED,
+                                "The file has %" PRIu64 " bytes, more than the %" PRIu64 " that blocks can count",
+                                file->size, FILE_SIZE_MAXIMUM);
         return;
     }
-    char *data = malloc(file->size + 1);
-    ssize_t size = data == NULL ? -1 : files_read(file, data, file->size);
-    if (size < 0) {
-        free(data);
-        (void)coax_respond_text(exchange, COAX_INTERNAL_SERVER_ERROR, "The file cannot be read");
+    struct sending *sending = malloc(sizeof *sending + strlen(name) + 1);
+    if (sending == NULL || !reply_is_wanted(exchange, request, &representation)) {
+        free(sending);
         return;
     }
-    const struct representation representation = {
-        .format = files_format(name), .data = data, .size = (size_t)size, .etag = file->etag, .what = "The file"};
-    reply_representation(exchange, request, &representation);
-    free(data);
+    sending->files = files;
+    memcpy(sending->etag, file->etag, sizeof sending->etag);
+    memcpy(sending->name, name, strlen(name) + 1);
+    (void)coax_respond_source(exchange, COAX_CONTENT, representation.format, file->size, &source, sending);
 }
 
 static void get(coax_exchange *exchange, const coax_message *request, void *user) {
@@ -64,7 +93,7 @@ static void get(coax_exchange *exchange, const coax_message *request, void *user
     if (file.kind == FILE_FOLDER) {
         reply_folder(exchange, request, &file);
     } else if (file.kind == FILE_REGULAR) {
-        reply_file(exchange, request, &file, name);
+        reply_file(exchange, request, user, &file, name);
     } else if (file.kind == FILE_DENIED) {
         (void)coax_respond_text(exchange, COAX_FORBIDDEN, "The server may not read this file");
     } else {

@@ -17,41 +17,32 @@ static bool names_etag(const coax_message *request, uint16_t number, const uint8
     return false;
 }
 
-size_t reply_maximum(const coax_exchange *exchange) {
-    enum coax_scheme scheme = coax_remote_scheme(coax_exchange_remote(exchange));
-    return scheme == COAX_SCHEME_COAP || scheme == COAX_SCHEME_COAPS ? REPLY_MAXIMUM : REPLY_CONNECTION_MAXIMUM;
-}
-
-void reply_too_large(coax_exchange *exchange, const char *what, unsigned long long size) {
-    (void)coax_respond_text(exchange, COAX_NOT_IMPLEMENTED,
-                            "%s has %llu bytes, more than the %zu that fit in one message; block-wise transfer is not "
-                            "available yet",
-                            what, size, reply_maximum(exchange));
+bool reply_is_wanted(coax_exchange *exchange, const coax_message *request,
+                     const struct representation *representation) {
+    uint64_t accept = coax_message_option_uint(request, COAX_OPTION_ACCEPT, UINT64_MAX);
+    if (accept != UINT64_MAX && representation->format != COAX_NO_FORMAT
+        && accept != (uint64_t)representation->format) {
+        const char *name = coax_content_format_name(representation->format);
+        (void)coax_respond_text(exchange, COAX_NOT_ACCEPTABLE, "%s is %d %s", representation->what,
+                                representation->format, name != NULL ? name : "(no registered format)");
+        return false;
+    }
+    if (representation->etag == NULL) {
+        return true;
+    }
+    (void)coax_exchange_add_option(exchange, COAX_OPTION_ETAG, representation->etag, REPLY_ETAG_SIZE);
+    if (names_etag(request, COAX_OPTION_ETAG, representation->etag)) {
+        (void)coax_respond(exchange, COAX_VALID, COAX_NO_FORMAT, NULL, 0);
+        return false;
+    }
+    return true;
 }
 
 void reply_representation(coax_exchange *exchange, const coax_message *request,
                           const struct representation *representation) {
-    uint64_t accept = coax_message_option_uint(request, COAX_OPTION_ACCEPT, UINT64_MAX);
-    if (accept != UINT64_MAX && representation->format != COAX_NO_FORMAT
-        && accept != (uint64_t)representation->format) {
-        (void)coax_respond_text(
-            exchange, COAX_NOT_ACCEPTABLE, "%s is %d %s", representation->what, representation->format,
-            coax_content_format_name(representation->format) != NULL ? coax_content_format_name(representation->format)
-                                                                     : "(no registered format)");
-        return;
+    if (reply_is_wanted(exchange, request, representation)) {
+        (void)coax_respond(exchange, COAX_CONTENT, representation->format, representation->data, representation->size);
     }
-    if (representation->size > reply_maximum(exchange)) {
-        reply_too_large(exchange, representation->what, representation->size);
-        return;
-    }
-    if (representation->etag != NULL) {
-        (void)coax_exchange_add_option(exchange, COAX_OPTION_ETAG, representation->etag, REPLY_ETAG_SIZE);
-        if (names_etag(request, COAX_OPTION_ETAG, representation->etag)) {
-            (void)coax_respond(exchange, COAX_VALID, COAX_NO_FORMAT, NULL, 0);
-            return;
-        }
-    }
-    (void)coax_respond(exchange, COAX_CONTENT, representation->format, representation->data, representation->size);
 }
 
 bool reply_may_go_on(const coax_message *request, const uint8_t *etag) {

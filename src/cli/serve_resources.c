@@ -2,9 +2,10 @@
 
 #include "cli/remote_text.h"
 #include "cli/serve_measurement.h"
-#include "cli/serve_reply.h"
 #include <stdio.h>
 #include <string.h>
+
+enum { QUERY_MAXIMUM = 4096 }; /* that /echo gives back */
 
 static void get_root(coax_exchange *exchange, const coax_message *request, void *user) {
     (void)request;
@@ -15,7 +16,7 @@ static void get_root(coax_exchange *exchange, const coax_message *request, void 
                             "/host/memory      in bytes\n"
                             "/host/uptime      in seconds\n"
                             "/echo             POST, PUT and FETCH give back what was sent, GET the query\n"
-                            "/store/...        PUT, GET, DELETE\n"
+                            "/store/...        PUT, GET, DELETE; of JSON also FETCH and iPATCH\n"
                             "%s"
                             "/whoami           who is asking\n"
                             "/.well-known/core this list for programs",
@@ -39,7 +40,7 @@ static void echo_payload(coax_exchange *exchange, const coax_message *request, v
 }
 
 static void echo_query(coax_exchange *exchange, const coax_message *request, void *user) {
-    char text[REPLY_MAXIMUM];
+    char text[QUERY_MAXIMUM];
     size_t size = 0;
     bool any = false;
     coax_option option;
@@ -49,7 +50,8 @@ static void echo_query(coax_exchange *exchange, const coax_message *request, voi
             continue;
         }
         if (size + any + option.size > sizeof text) {
-            reply_too_large(exchange, "The query", (unsigned long long)size + any + option.size);
+            (void)coax_respond_text(exchange, COAX_REQUEST_ENTITY_TOO_LARGE, "At most %d bytes of query come back",
+                                    QUERY_MAXIMUM);
             return;
         }
         text[size] = '&';

@@ -1,12 +1,14 @@
 /* /store/…: what clients put here. */
+#include "cli/serve_store.h"
 #include "cli/serve_path.h"
 #include "cli/serve_reply.h"
 #include "cli/serve_resources.h"
 #include <coax/link_format.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { TARGET_MAXIMUM = 4096, LIST_MAXIMUM = REPLY_MAXIMUM };
+enum { TARGET_MAXIMUM = 4096 };
 
 static bool write_entry(const struct stored *stored, void *user) {
     coax_link_writer *writer = user;
@@ -26,12 +28,16 @@ static bool write_entry(const struct stored *stored, void *user) {
 }
 
 static void list(coax_exchange *exchange, const coax_message *request, const struct store *store) {
-    char text[LIST_MAXIMUM];
-    coax_link_writer writer = {text, sizeof text, 0};
-    store_each(store, write_entry, &writer);
-    const struct representation representation = {
-        .format = COAX_FORMAT_LINK, .data = text, .size = writer.size, .what = "The list"};
-    reply_representation(exchange, request, &representation);
+    coax_link_writer counter = {NULL, 0, 0};
+    store_each(store, write_entry, &counter);
+    coax_link_writer writer = {malloc(counter.size + 1), counter.size, 0};
+    if (writer.out != NULL) {
+        store_each(store, write_entry, &writer);
+        const struct representation representation = {
+            .format = COAX_FORMAT_LINK, .data = writer.out, .size = writer.size, .what = "The list"};
+        reply_representation(exchange, request, &representation);
+    }
+    free(writer.out);
 }
 
 static void get(coax_exchange *exchange, const coax_message *request, void *user) {
@@ -54,8 +60,7 @@ static void get(coax_exchange *exchange, const coax_message *request, void *user
     }
 }
 
-static void reply_put(coax_exchange *exchange, const struct store *store, const char *name,
-                      enum store_outcome outcome) {
+static void reply_put(coax_exchange *exchange, const struct store *store, enum store_outcome outcome) {
     static const uint8_t codes[] = {
         [STORE_CREATED] = COAX_CREATED,
         [STORE_CHANGED] = COAX_CHANGED,
@@ -71,25 +76,23 @@ static void reply_put(coax_exchange *exchange, const struct store *store, const 
         (void)coax_respond_text(exchange, codes[outcome], "The store is full: it holds %d entries and %d MiB at most",
                                 STORE_ENTRIES_MAXIMUM, STORE_SIZE_MAXIMUM / (1024 * 1024));
     } else {
-        if (store_find(store, name, &stored)) {
+        if (store_find(store, coax_exchange_rest(exchange), &stored)) {
             (void)coax_exchange_add_option(exchange, COAX_OPTION_ETAG, stored.etag, sizeof stored.etag);
         }
         (void)coax_respond(exchange, codes[outcome], COAX_NO_FORMAT, NULL, 0);
     }
 }
 
-/* The store itself is neither replaced nor removed. True if it was asked for, and is answered. */
-static bool refuse_store_itself(coax_exchange *exchange) {
-    if (coax_exchange_rest(exchange)[0] != '\0') {
-        return false;
-    }
-    (void)coax_respond_text(exchange, COAX_METHOD_NOT_ALLOWED, "Only what is below /store/ can be put and deleted");
-    return true;
+void store_put_and_reply(coax_exchange *exchange, struct store *store, int format, const void *data, size_t size) {
+    reply_put(exchange, store, store_put(store, coax_exchange_rest(exchange), format, data, size));
 }
 
-/* False if the request's conditions do not hold, which is answered then. */
-static bool check_conditions(coax_exchange *exchange, const coax_message *request, const struct store *store) {
+bool store_may_change(coax_exchange *exchange, const coax_message *request, const struct store *store) {
     struct stored stored;
+    if (coax_exchange_rest(exchange)[0] == '\0') {
+        (void)coax_respond_text(exchange, COAX_METHOD_NOT_ALLOWED, "Only what is below /store/ can be put and deleted");
+        return false;
+    }
     bool exists = store_find(store, coax_exchange_rest(exchange), &stored);
     bool good = reply_may_go_on(request, exists ? stored.etag : NULL);
     if (!good) {
@@ -99,19 +102,16 @@ static bool check_conditions(coax_exchange *exchange, const coax_message *reques
 }
 
 static void put(coax_exchange *exchange, const coax_message *request, void *user) {
-    struct store *store = user;
-    const char *name = coax_exchange_rest(exchange);
-    if (!refuse_store_itself(exchange) && check_conditions(exchange, request, store)) {
-        enum store_outcome outcome = store_put(store, name, coax_message_content_format(request),
-                                               coax_message_payload(request), coax_message_payload_size(request));
-        reply_put(exchange, store, name, outcome);
+    if (store_may_change(exchange, request, user)) {
+        store_put_and_reply(exchange, user, coax_message_content_format(request), coax_message_payload(request),
+                            coax_message_payload_size(request));
     }
 }
 
 /* Deleting what is not there has succeeded, too (RFC 7252 section 5.8.4). */
 static void delete (coax_exchange *exchange, const coax_message *request, void *user) {
     struct store *store = user;
-    if (!refuse_store_itself(exchange) && check_conditions(exchange, request, store)) {
+    if (store_may_change(exchange, request, store)) {
         (void)store_remove(store, coax_exchange_rest(exchange));
         (void)coax_respond(exchange, COAX_DELETED, COAX_NO_FORMAT, NULL, 0);
     }
@@ -122,6 +122,8 @@ bool serve_add_store(coax_site *site, struct store *store, coax_error *error) {
     config.get = get;
     config.put = put;
     config.delete_ = delete;
+    config.fetch = store_fetch;
+    config.patch = config.ipatch = store_patch;
     config.user = store;
     config.subtree = true;
     config.title = "Keeps what is put below it";

@@ -8,8 +8,8 @@
 
 enum {
     STORE_ENTRIES_MAXIMUM = 1000,
-    STORE_ENTRY_MAXIMUM = 64 * 1024,       /* bytes of one representation */
-    STORE_SIZE_MAXIMUM = 16 * 1024 * 1024, /* bytes of all, with their names and the store's own */
+    STORE_ENTRY_MAXIMUM = 8 * 1024 * 1024, /* bytes of one representation */
+    STORE_SIZE_MAXIMUM = 32 * 1024 * 1024, /* bytes of all, with their names and the store's own */
     STORE_ETAG_SIZE = 8,
 };
 

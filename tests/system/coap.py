@@ -12,7 +12,7 @@ GET, POST, PUT, DELETE, FETCH, PATCH, IPATCH = range(1, 8)
 IF_MATCH, URI_HOST, ETAG, IF_NONE_MATCH, OBSERVE, URI_PORT, LOCATION_PATH = 1, 3, 4, 5, 6, 7, 8
 URI_PATH, CONTENT_FORMAT, MAX_AGE, URI_QUERY, ACCEPT = 11, 12, 14, 15, 17
 BLOCK2, BLOCK1, PROXY_URI, PROXY_SCHEME, SIZE1, NO_RESPONSE = 23, 27, 35, 39, 60, 258
-TEXT, LINK, OCTETS, JSON, CBOR, SENML_JSON, SENML_CBOR = 0, 40, 42, 50, 60, 110, 112
+TEXT, LINK, OCTETS, JSON, MERGE_PATCH, CBOR, SENML_JSON, SENML_CBOR = 0, 40, 42, 50, 52, 60, 110, 112
 
 PATIENCE_SECONDS = 20
 
@@ -159,6 +159,19 @@ class Client:
             assert message.token == request.token, message
             return message
         raise TimeoutError("no response")
+
+    def ask_for_all(self, method, path="", **named):
+        """Asks block by block (RFC 7959); the last response, with the payload of all."""
+        options, whole, number = list(named.pop("options", ())), b"", 0
+        while True:
+            response = self.ask(method, path, options=options + [(BLOCK2, uint(number << 4 | 6))], **named)
+            block = response.number(BLOCK2)
+            whole += response.payload
+            if block is None or not block & 8:
+                response.payload = whole
+                return response
+            assert block >> 4 == number and len(response.payload) == 1024, response
+            number += 1
 
 
 LINK_TARGET = re.compile(r"<([^>]*)>")

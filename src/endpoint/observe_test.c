@@ -45,11 +45,12 @@ static void tell(coax_observation *observation, const coax_message *state, const
     memcpy(told->state, coax_message_payload(state), size);
 }
 
+static const char *const listens[] = {"coap://127.0.0.1:0", "coaps://127.0.0.1:0", "coap+tcp://127.0.0.1:0",
+                                      "coap+ws://127.0.0.1:0"};
+
 /* What the server's resource cannot, over each kind of transport. */
 static void what_cannot_be_observed(void **state) {
     (void)state;
-    static const char *const listens[] = {"coap://127.0.0.1:0", "coaps://127.0.0.1:0", "coap+tcp://127.0.0.1:0",
-                                          "coap+ws://127.0.0.1:0"};
     for (size_t i = 0; i < sizeof listens / sizeof *listens; i++) {
         struct endpoint_pair pair;
         struct told told = {0};
@@ -62,6 +63,44 @@ static void what_cannot_be_observed(void **state) {
         assert_memory_equal(told.state, "hello ", 6);
         assert_int_equal(told.error.status, COAX_E_UNSUPPORTED);
         assert_non_null(strstr(told.error.text, uri));
+        free_pair(&pair);
+    }
+}
+
+static void serve_number(coax_exchange *exchange, const coax_message *request, void *user) {
+    (void)request;
+    (void)coax_respond_text(exchange, COAX_CONTENT, "%u", *(unsigned *)user);
+}
+
+/* Each state, and in the end the server knows that nobody observes any more. */
+static void what_changes_is_observed(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof listens / sizeof *listens; i++) {
+        struct endpoint_pair pair;
+        struct told told = {0};
+        char uri[192];
+        unsigned number = 1;
+        coax_resource_config config = COAX_RESOURCE_CONFIG_INIT;
+        config.get = serve_number;
+        config.user = &number;
+        config.observable = true;
+        assert_true(make_pair(&pair, listens[i]));
+        coax_resource *resource = coax_site_add(coax_endpoint_site(pair.server), "number", &config, NULL);
+        assert_non_null(resource);
+        (void)snprintf(uri, sizeof uri, "%s/number", pair.uri);
+        assert_int_equal(coax_observe(pair.client, uri, NULL, tell, &told, &told.observation, NULL), COAX_OK);
+        for (; number < 6; number++) {
+            told.states = 0;
+            assert_true(drive(&pair, &told.states));
+            assert_int_equal(told.state[0], '0' + (int)number);
+            assert_int_equal(coax_resource_observer_count(resource), 1);
+            coax_resource_changed(resource);
+        }
+        coax_observation_cancel(told.observation);
+        struct answer answer; /* to a request that goes the same way, later */
+        assert_int_equal(ask_hello(&pair, NULL, &answer), COAX_OK);
+        assert_int_equal(coax_resource_observer_count(resource), 0);
+        assert_int_equal(told.endings, 0);
         free_pair(&pair);
     }
 }
@@ -147,8 +186,7 @@ static void send_and_expect(struct endpoint_pair *pair, coax_request *request, s
 static void a_request_can_be_sent_again(void **state) {
     (void)state;
     static const char *const hosts[] = {"127.0.0.1", "localhost"};
-    static const char *const listens[] = {"coap://127.0.0.1:0", "coaps://127.0.0.1:0", "coap+tcp://127.0.0.1:0"};
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 8; i++) {
         struct endpoint_pair pair;
         struct repeated repeated;
         assert_true(make_pair(&pair, listens[i / 2]));
@@ -195,6 +233,7 @@ static void a_request_can_be_sent_again_while_its_name_is_looked_up(void **state
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cannot_be_observed),
+        cmocka_unit_test(what_changes_is_observed),
         cmocka_unit_test(what_cannot_begin),
         cmocka_unit_test(a_freed_endpoint_ends_it),
         cmocka_unit_test(a_request_can_be_sent_again),

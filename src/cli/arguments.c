@@ -79,6 +79,16 @@ bool argument_seconds(const char *value, void *target, struct argument_problem *
     return true;
 }
 
+bool argument_number(const char *value, void *target, struct argument_problem *problem) {
+    enum { LARGEST = 1000000 };
+    uint64_t number = 0;
+    if (!read_digits(&value, LARGEST, &number) || *value != '\0' || number == 0) {
+        return argument_refuse(problem, "is no number from 1 to %d", LARGEST);
+    }
+    *(uint32_t *)target = (uint32_t)number;
+    return true;
+}
+
 bool argument_port(const char *value, void *target, struct argument_problem *problem) {
     uint64_t port = 0;
     if (!read_digits(&value, UINT16_MAX, &port) || *value != '\0') {

@@ -46,6 +46,7 @@ bool argument_count(const char *value, void *target, struct argument_problem *pr
 bool argument_text(const char *value, void *target, struct argument_problem *problem);    /* const char *: a view */
 bool argument_texts(const char *value, void *target, struct argument_problem *problem);   /* struct argument_texts */
 bool argument_seconds(const char *value, void *target, struct argument_problem *problem); /* uint32_t: milliseconds */
+bool argument_number(const char *value, void *target, struct argument_problem *problem);  /* uint32_t: 1 to 1000000 */
 bool argument_port(const char *value, void *target, struct argument_problem *problem);    /* int: 0 to 65535 */
 
 /* Fills *problem; returns false, so that a reader can end with it. */

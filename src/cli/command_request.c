@@ -16,8 +16,10 @@
 struct call {
     const struct request_settings *settings;
     coax_endpoint *endpoint;
-    coax_request *request; /* NULL before it is made and after it is answered */
+    coax_request *request;         /* NULL before it is made and after it is answered */
+    coax_observation *observation; /* NULL where none is */
     struct timespec start;
+    uint32_t states; /* of an observation, so far */
     bool answered;
     int code; /* once answered */
 };
@@ -56,17 +58,41 @@ static void show_log(enum coax_log_level level, const char *text, void *user) {
     }
 }
 
-static void on_response(coax_request *request, const coax_message *response, const coax_error *error, void *user) {
-    struct call *call = user;
-    struct answer answer = {.message = response, .elapsed_ms = elapsed_ms(call)};
-    coax_remote *remote = coax_request_remote(request);
+static struct answer answer_of(const struct call *call, const coax_message *message, const coax_remote *remote) {
+    struct answer answer = {.message = message, .elapsed_ms = elapsed_ms(call)};
     if (remote == NULL || coax_remote_uri(remote, answer.remote, sizeof answer.remote) != COAX_OK) {
         answer.remote[0] = '\0';
     }
+    return answer;
+}
+
+static void end(struct call *call, int code) {
     call->answered = true;
-    call->request = NULL; /* it dies when this returns */
-    call->code = response != NULL ? output_response(call->settings, &answer) : report_error(call, error);
+    call->code = code;
     coax_endpoint_stop(call->endpoint);
+}
+
+static void on_response(coax_request *request, const coax_message *response, const coax_error *error, void *user) {
+    struct call *call = user;
+    struct answer answer = answer_of(call, response, coax_request_remote(request));
+    call->request = NULL; /* it dies when this returns */
+    end(call, response != NULL ? output_response(call->settings, &answer) : report_error(call, error));
+}
+
+/* The response that ended an observation says more than that it did. */
+static void on_state(coax_observation *observation, const coax_message *state, const coax_error *error, void *user) {
+    struct call *call = user;
+    struct answer answer = answer_of(call, state, coax_observation_remote(observation));
+    if (error != NULL) {
+        call->observation = NULL; /* it dies when this returns */
+        end(call, state != NULL ? output_response(call->settings, &answer) : report_error(call, error));
+        return;
+    }
+    int code = output_state(call->settings, &answer);
+    call->states++;
+    if (code != EXIT_OK || call->states == call->settings->count) {
+        end(call, code);
+    }
 }
 
 static enum coax_status add_options(const struct call *call) {
@@ -91,6 +117,12 @@ static int fill_request(const struct call *call, const struct payload *payload) 
     coax_request_set_non_confirmable(call->request, settings->non_confirmable);
     coax_request_set_timeout(call->request, settings->timeout_ms);
     enum coax_status status = add_options(call);
+    if (status == COAX_OK && settings->block_size != 0) {
+        status = coax_request_set_block_size(call->request, settings->block_size);
+    }
+    if (status == COAX_OK && settings->retries != 0) {
+        status = coax_request_set_retries(call->request, settings->retries);
+    }
     if (status != COAX_OK) {
         return fail(call, status,
                     status == COAX_E_TOO_LARGE ? "the options are too large for one message; leave some out"
@@ -102,7 +134,7 @@ static int fill_request(const struct call *call, const struct payload *payload) 
     status = coax_request_set_payload(call->request, settings->content_format, payload->data, payload->size);
     if (status == COAX_E_TOO_LARGE) {
         char text[128];
-        snprintf(text, sizeof text, "the payload, %zu bytes, is too large for one message; send it in parts",
+        snprintf(text, sizeof text, "the payload, %zu bytes, is too large to be sent from memory; name its file",
                  payload->size);
         return fail(call, status, text);
     }
@@ -117,7 +149,17 @@ static int wait_for_answer(struct call *call) {
     if (call->answered) {
         return call->code;
     }
-    return fail(call, COAX_E_CANCELLED, "interrupted before a response came");
+    /* Ctrl-C is how observing ends. */
+    return call->states > 0 ? EXIT_OK : fail(call, COAX_E_CANCELLED, "interrupted before a response came");
+}
+
+static enum coax_status send_call(struct call *call, coax_error *error) {
+    if (!call->settings->observes) {
+        return coax_request_send(call->request, on_response, call, error);
+    }
+    enum coax_status status = coax_observe_request(call->request, NULL, on_state, call, &call->observation, error);
+    call->request = status == COAX_OK ? NULL : call->request;
+    return status;
 }
 
 static int ask(struct call *call, const struct payload *payload) {
@@ -138,7 +180,7 @@ static int ask(struct call *call, const struct payload *payload) {
         return code;
     }
     clock_gettime(CLOCK_MONOTONIC, &call->start);
-    if (coax_request_send(call->request, on_response, call, &error) != COAX_OK) {
+    if (send_call(call, &error) != COAX_OK) {
         return report_error(call, &error);
     }
     return wait_for_answer(call);
@@ -182,6 +224,8 @@ static int run(const struct request_settings *settings) {
         interrupt_stops(call.endpoint);
         code = ask(&call, &payload);
         coax_request_cancel(call.request);
+        coax_observation_cancel(call.observation);
+        (void)coax_endpoint_process(call.endpoint, NULL); /* the server is told */
         release_connections(call.endpoint);
         interrupt_stops(NULL);
         coax_endpoint_free(call.endpoint);

@@ -126,6 +126,18 @@ int output_response(const struct request_settings *settings, const struct answer
     return code != EXIT_OK ? code : written;
 }
 
+/* States that follow each other in a pipe are told apart by lines. */
+int output_state(const struct request_settings *settings, const struct answer *answer) {
+    const coax_message *message = answer->message;
+    size_t size = coax_message_payload_size(message);
+    int code = output_response(settings, answer);
+    bool is_plain = settings->output == NULL && !settings->json && isatty(STDOUT_FILENO) == 0;
+    if (code == EXIT_OK && is_plain && (size == 0 || coax_message_payload(message)[size - 1] != '\n')) {
+        code = check_stdout(fputc('\n', stdout) != EOF);
+    }
+    return code;
+}
+
 int output_error(const struct request_settings *settings, int code, const coax_error *error) {
     complain(code, "%s", error->text);
     if (settings->json) {

@@ -18,6 +18,9 @@ struct answer {
    written. */
 int output_response(const struct request_settings *settings, const struct answer *answer);
 
+/* Shows one of many: as a response, on lines of its own. */
+int output_state(const struct request_settings *settings, const struct answer *answer);
+
 /* Shows an error; returns `code`. */
 int output_error(const struct request_settings *settings, int code, const coax_error *error);
 

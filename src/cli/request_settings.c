@@ -56,6 +56,15 @@ static bool read_format(const char *value, void *target, struct argument_problem
            || argument_refuse(problem, "is no format of output: raw (the payload as it came) or json");
 }
 
+static bool read_block_size(const char *value, void *target, struct argument_problem *problem) {
+    enum { SMALLEST = 16, LARGEST = 1024 };
+    uint32_t size = 0;
+    bool good =
+        argument_number(value, &size, problem) && size >= SMALLEST && size <= LARGEST && (size & (size - 1)) == 0;
+    *(uint32_t *)target = size;
+    return good || argument_refuse(problem, "is no size of a block: 16, 32, 64, 128, 256, 512 or 1024");
+}
+
 static const struct argument table[] = {
     {"payload", 0, "TEXT", "send TEXT as the payload", argument_text, offsetof(struct request_settings, payload)},
     {"payload-file", 0, "FILE", "send what is in FILE; - is standard input", argument_text,
@@ -72,6 +81,10 @@ static const struct argument table[] = {
      offsetof(struct request_settings, non_confirmable)},
     {"timeout", 0, "SECONDS", "give up after so long; else as long as the protocol takes", argument_seconds,
      offsetof(struct request_settings, timeout_ms)},
+    {"block-size", 0, "BYTES", "the largest block of a body: 16, 32, 64, 128, 256, 512 or 1024", read_block_size,
+     offsetof(struct request_settings, block_size)},
+    {"retries", 0, "N", "ask again, N times at most, when a busy server says how long to wait", argument_number,
+     offsetof(struct request_settings, retries)},
     {"token", 0, "HEX", "use this token, for tests", read_token, offsetof(struct request_settings, token)},
     {"output", 'o', "FILE", "write the payload of a 2.xx response to FILE", argument_text,
      offsetof(struct request_settings, output)},
@@ -83,9 +96,11 @@ static const struct argument table[] = {
      offsetof(struct request_settings, quiet)},
     {"help", 'h', NULL, "show this", argument_flag, offsetof(struct request_settings, help)},
     {"version", 0, NULL, NULL, argument_flag, offsetof(struct request_settings, version)},
+    {"count", 0, "N", "end after N states", argument_number, offsetof(struct request_settings, count)},
 };
 
-enum { TABLE_SIZE = sizeof table / sizeof table[0], PAYLOAD_ROWS = 3 };
+/* What only some verbs have: the first rows, and the last. */
+enum { TABLE_SIZE = sizeof table / sizeof table[0], PAYLOAD_ROWS = 3, OBSERVE_ROWS = 1 };
 
 bool method_has_payload(uint8_t code) {
     return code != COAX_GET && code != COAX_DELETE;
@@ -112,6 +127,9 @@ static int check(const struct request_settings *settings, const struct argument_
     if (settings->payload != NULL && settings->payload_file != NULL) {
         return complain(EXIT_USAGE, "--payload and --payload-file are both given; there is one payload: leave one out");
     }
+    if (settings->count > 0 && !settings->observes) {
+        return complain(EXIT_USAGE, "--count is for coax observe; a %s request has one response", method);
+    }
     if (settings->quiet && settings->verbose > 0) {
         return complain(EXIT_USAGE, "--quiet and --verbose are both given; leave one out");
     }
@@ -121,7 +139,8 @@ static int check(const struct request_settings *settings, const struct argument_
 int request_settings_read(struct request_settings *settings, int count, char **words) {
     memset(settings, 0, sizeof *settings);
     settings->method = words[0];
-    settings->code = coax_code_method(words[0]);
+    settings->observes = strcmp(words[0], "observe") == 0;
+    settings->code = settings->observes ? COAX_GET : coax_code_method(words[0]);
     settings->content_format = COAX_NO_FORMAT;
     settings->accept = COAX_NO_FORMAT;
     struct argument_texts others = {.count = 0};
@@ -149,6 +168,10 @@ static const struct method_text method_texts[] = {
      "  coax get coaps://localhost/ --credentials client.json --accept json\n"
      "  coax get coaps+ws://example.org/time\n"
      "  coax get coap://[ff02::fd%25eth0]/.well-known/core --non --timeout 2\n"},
+    {COAX_EMPTY, "Shows the state of a resource, and each new one, until Ctrl-C (RFC 7641).",
+     "  coax observe coap://localhost/time\n"
+     "  coax observe coaps://sensor.local/temp --credentials client.json --format json\n"
+     "  coax observe coap+tcp://localhost/store/a --count 2\n"},
     {COAX_POST, "Hands a payload to a resource.",
      "  coax post coap://localhost/echo --payload hello\n"
      "  sensors | coax post coap://localhost/log --content-format senml+json\n"},
@@ -167,15 +190,16 @@ static const struct method_text method_texts[] = {
 
 void request_help_print(FILE *file, const char *method, uint8_t code) {
     const struct method_text *text = &method_texts[0];
+    bool observes = strcmp(method, "observe") == 0;
     for (size_t i = 0; i < sizeof method_texts / sizeof method_texts[0]; i++) {
-        text = method_texts[i].code == code ? &method_texts[i] : text;
+        text = method_texts[i].code == (observes ? COAX_EMPTY : code) ? &method_texts[i] : text;
     }
     fprintf(file, "coax %s URI [options]\n%s%s\n\n", method, text->what,
             method_has_payload(code) ? "\nThe payload comes from --payload, --payload-file, or a pipe or file that is "
                                        "standard input."
                                      : "");
-    size_t skipped = method_has_payload(code) ? 0 : PAYLOAD_ROWS;
-    arguments_print(file, table + skipped, TABLE_SIZE - skipped);
+    size_t first = method_has_payload(code) ? 0 : PAYLOAD_ROWS;
+    arguments_print(file, table + first, TABLE_SIZE - first - (observes ? 0 : OBSERVE_ROWS));
     fprintf(file, "\nExamples\n%s\n", text->examples);
     fputs("Exit codes: 0 for 2.xx, 4 for 4.xx, 5 for 5.xx, 6 nobody answered in time, 7 security,\n"
           "2 the command line, URI or credentials file is wrong, 3 Ctrl-C, 1 anything else.\n",

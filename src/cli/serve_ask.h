@@ -108,4 +108,46 @@ static inline struct answered ask_to_put(coax_endpoint *endpoint, uint8_t code, 
     return ask_with(endpoint, code, path, &ask);
 }
 
+/* What is observed. */
+struct watched {
+    coax_endpoint *endpoint;
+    coax_observation *observation; /* NULL when it has ended */
+    unsigned states;
+    uint8_t code;       /* of the last one, or of the end */
+    char payload[4096]; /* NUL-terminated */
+};
+
+static inline void take_state(coax_observation *observation, const coax_message *state, const coax_error *error,
+                              void *user) {
+    struct watched *watched = user;
+    (void)observation;
+    coax_endpoint_stop(watched->endpoint);
+    watched->states++;
+    watched->code = state != NULL ? coax_message_code(state) : 0;
+    size_t size = state != NULL ? coax_message_payload_size(state) : 0;
+    assert_true(size < sizeof watched->payload);
+    memcpy(watched->payload, size > 0 ? (const char *)coax_message_payload(state) : "", size);
+    watched->payload[size] = '\0';
+    watched->observation = error == NULL ? watched->observation : NULL;
+}
+
+/* Waits until so many states came, the end among them. */
+static inline void await_states(struct watched *watched, unsigned states) {
+    while (watched->states < states) {
+        assert_int_equal(coax_endpoint_run(watched->endpoint, NULL), COAX_OK);
+    }
+    assert_int_equal(watched->states, states);
+}
+
+/* Observes a path and waits for its state. `watched` stays where it is until the end. */
+static inline void watch_path(coax_endpoint *endpoint, const char *path, struct watched *watched) {
+    char base[128];
+    char uri[2048];
+    *watched = (struct watched){.endpoint = endpoint};
+    assert_int_equal(coax_endpoint_listening_uri(endpoint, 0, base, sizeof base), COAX_OK);
+    snprintf(uri, sizeof uri, "%s%s", base, path);
+    assert_int_equal(coax_observe(endpoint, uri, NULL, take_state, watched, &watched->observation, NULL), COAX_OK);
+    await_states(watched, 1);
+}
+
 #endif

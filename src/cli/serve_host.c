@@ -55,7 +55,7 @@ static void get_uptime(coax_exchange *exchange, const coax_message *request, voi
     reply_measurement(exchange, request, text, &record, 1);
 }
 
-bool serve_add_host(coax_site *site, coax_error *error) {
+bool serve_add_host(coax_site *site, struct ticker *ticker, coax_error *error) {
     static const struct {
         const char *path, *title, *resource_type;
         coax_handler *get;
@@ -72,9 +72,12 @@ bool serve_add_host(coax_site *site, coax_error *error) {
         config.interface = "core.s";
         config.formats = measurement_formats;
         config.format_count = MEASUREMENT_FORMATS;
-        if (coax_site_add(site, rows[i].path, &config, error) == NULL) {
+        config.observable = true;
+        coax_resource *resource = coax_site_add(site, rows[i].path, &config, error);
+        if (resource == NULL) {
             return false;
         }
+        ticker_add(ticker, resource);
     }
     return true;
 }

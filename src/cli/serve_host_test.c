@@ -13,7 +13,8 @@
 static int set_up(void **state) {
     coax_endpoint *endpoint = ask_set_up();
     *state = endpoint;
-    return !serve_add_host(coax_endpoint_site(endpoint), NULL);
+    struct ticker ticker = {0};
+    return !serve_add_host(coax_endpoint_site(endpoint), &ticker, NULL) || ticker.count != 3;
 }
 
 static int tear_down(void **state) {

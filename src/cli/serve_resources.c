@@ -11,7 +11,7 @@ static void get_root(coax_exchange *exchange, const coax_message *request, void 
     (void)request;
     (void)coax_respond_text(exchange, COAX_CONTENT,
                             "coax serve\n\n"
-                            "/time             the time (UTC)\n"
+                            "/time             the time (UTC); changes each second\n"
                             "/host/load        of the last 1, 5 and 15 minutes\n"
                             "/host/memory      in bytes\n"
                             "/host/uptime      in seconds\n"
@@ -96,6 +96,7 @@ static coax_resource_config time_config(void) {
     config.interface = "core.s";
     config.formats = measurement_formats;
     config.format_count = MEASUREMENT_FORMATS;
+    config.observable = true;
     return config;
 }
 
@@ -108,13 +109,17 @@ static coax_resource_config echo_config(void) {
     return config;
 }
 
-bool serve_add_basics(coax_site *site, bool with_files, coax_error *error) {
+bool serve_add_basics(coax_site *site, struct ticker *ticker, bool with_files, coax_error *error) {
     coax_resource_config root = text_config(get_root, "What there is");
     coax_resource_config time = time_config();
     coax_resource_config echo = echo_config();
     coax_resource_config whoami = text_config(get_whoami, "Who is asking");
     root.user = with_files ? site : NULL;
-    return coax_site_add(site, "", &root, error) != NULL && coax_site_add(site, "time", &time, error) != NULL
-           && coax_site_add(site, "echo", &echo, error) != NULL
+    coax_resource *ticking = coax_site_add(site, "time", &time, error);
+    if (ticking == NULL) {
+        return false;
+    }
+    ticker_add(ticker, ticking);
+    return coax_site_add(site, "", &root, error) != NULL && coax_site_add(site, "echo", &echo, error) != NULL
            && coax_site_add(site, "whoami", &whoami, error) != NULL;
 }

@@ -4,14 +4,15 @@
 
 #include "cli/files.h"
 #include "cli/store.h"
+#include "cli/ticker.h"
 #include <coax/site.h>
 
 /* serve_resources.c: "/", "/time", "/echo", "/whoami". `with_files` says that there is "/files", for the text of "/".
- */
-bool serve_add_basics(coax_site *site, bool with_files, coax_error *error);
+   The ticker gets what can be observed. */
+bool serve_add_basics(coax_site *site, struct ticker *ticker, bool with_files, coax_error *error);
 
-/* serve_host.c: "/host/load", "/host/memory", "/host/uptime". */
-bool serve_add_host(coax_site *site, coax_error *error);
+/* serve_host.c: "/host/load", "/host/memory", "/host/uptime", all of which can be observed. */
+bool serve_add_host(coax_site *site, struct ticker *ticker, coax_error *error);
 
 /* serve_store.c: "/store" and all below; the store outlives the site. */
 bool serve_add_store(coax_site *site, struct store *store, coax_error *error);

@@ -13,7 +13,8 @@
 static int set_up(void **state) {
     coax_endpoint *endpoint = ask_set_up();
     *state = endpoint;
-    return !serve_add_basics(coax_endpoint_site(endpoint), true, NULL);
+    struct ticker ticker = {0};
+    return !serve_add_basics(coax_endpoint_site(endpoint), &ticker, true, NULL);
 }
 
 static int tear_down(void **state) {
@@ -30,7 +31,9 @@ static void root_says_what_there_is(void **state) {
         assert_non_null(strstr(answered.payload, paths[i]));
     }
     coax_endpoint *without = ask_set_up();
-    assert_true(serve_add_basics(coax_endpoint_site(without), false, NULL));
+    struct ticker ticker = {0};
+    assert_true(serve_add_basics(coax_endpoint_site(without), &ticker, false, NULL));
+    assert_int_equal(ticker.count, 1);
     answered = ask_for(without, COAX_GET, "/");
     assert_null(strstr(answered.payload, "/files/"));
     coax_endpoint_free(without);

@@ -117,6 +117,12 @@ static void delete (coax_exchange *exchange, const coax_message *request, void *
     }
 }
 
+/* The list is another one, too. */
+static void tell_observers(const char *name, void *user) {
+    coax_resource_changed_below(user, name);
+    coax_resource_changed_below(user, "");
+}
+
 bool serve_add_store(coax_site *site, struct store *store, coax_error *error) {
     coax_resource_config config = COAX_RESOURCE_CONFIG_INIT;
     config.get = get;
@@ -126,7 +132,10 @@ bool serve_add_store(coax_site *site, struct store *store, coax_error *error) {
     config.patch = config.ipatch = store_patch;
     config.user = store;
     config.subtree = true;
+    config.observable = true;
     config.title = "Keeps what is put below it";
     config.resource_type = "store";
-    return coax_site_add(site, "store", &config, error) != NULL;
+    coax_resource *resource = coax_site_add(site, "store", &config, error);
+    store_watch(store, tell_observers, resource);
+    return resource != NULL;
 }

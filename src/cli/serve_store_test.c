@@ -113,6 +113,31 @@ static void lists_what_was_put(void **state) {
     assert_int_equal(ask_accepting(endpoint, "/store", COAX_FORMAT_JSON).code, COAX_NOT_ACCEPTABLE);
 }
 
+static void entries_and_the_list_can_be_observed(void **state) {
+    coax_endpoint *endpoint = endpoint_of(state);
+    struct watched entry;
+    struct watched list;
+    ask_to_put(endpoint, COAX_PUT, "/store/a/b", "one");
+    watch_path(endpoint, "/store/a/b", &entry);
+    watch_path(endpoint, "/store", &list);
+    assert_string_equal(entry.payload, "one");
+    ask_to_put(endpoint, COAX_PUT, "/store/a/b", "two!");
+    await_states(&entry, 2);
+    await_states(&list, 2);
+    assert_string_equal(entry.payload, "two!");
+    assert_string_equal(list.payload, "</store/a/b>;sz=4");
+    ask_to_put(endpoint, COAX_PUT, "/store/c", "x");
+    await_states(&list, 3);
+    assert_int_equal(entry.states, 2);
+    ask_for(endpoint, COAX_DELETE, "/store/a/b"); /* which is the end */
+    await_states(&entry, 3);
+    assert_int_equal(entry.code, COAX_NOT_FOUND);
+    assert_null(entry.observation);
+    await_states(&list, 4);
+    assert_string_equal(list.payload, "</store/c>;sz=1");
+    coax_observation_cancel(list.observation);
+}
+
 static void the_store_itself_stays(void **state) {
     coax_endpoint *endpoint = endpoint_of(state);
     assert_int_equal(ask_for(endpoint, COAX_DELETE, "/store").code, COAX_METHOD_NOT_ALLOWED);
@@ -162,14 +187,9 @@ static void long_lists_go_out_whole(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SERVED(put_get_delete),
-        SERVED(keeps_the_format),
-        SERVED(an_etag_that_matches_saves_the_payload),
-        SERVED(conditions_are_obeyed),
-        SERVED(lists_what_was_put),
-        SERVED(the_store_itself_stays),
-        SERVED(says_when_it_is_full),
-        SERVED(gives_what_is_larger_than_a_message),
+        SERVED(put_get_delete),          SERVED(keeps_the_format),     SERVED(an_etag_that_matches_saves_the_payload),
+        SERVED(conditions_are_obeyed),   SERVED(lists_what_was_put),   SERVED(entries_and_the_list_can_be_observed),
+        SERVED(the_store_itself_stays),  SERVED(says_when_it_is_full), SERVED(gives_what_is_larger_than_a_message),
         SERVED(long_lists_go_out_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 /* A signal handler is handed nothing but the signal's number. */
 static volatile sig_atomic_t reload_wanted;
@@ -66,8 +67,8 @@ static int add_resources(struct service *service) {
     }
     coax_site *site = coax_endpoint_site(service->endpoint);
     service->store = store_new(seed);
-    bool good = service->store != NULL && serve_add_basics(site, folder != NULL, &error) && serve_add_host(site, &error)
-                && serve_add_store(site, service->store, &error)
+    bool good = service->store != NULL && serve_add_basics(site, &service->ticker, folder != NULL, &error)
+                && serve_add_host(site, &service->ticker, &error) && serve_add_store(site, service->store, &error)
                 && (folder == NULL || serve_add_files(site, service->files, &error));
     return good ? EXIT_OK : service_fail(&error);
 }
@@ -96,9 +97,16 @@ static int shorter(int one_ms, int other_ms) {
     return one_ms < 0 || (other_ms >= 0 && other_ms < one_ms) ? other_ms : one_ms;
 }
 
+static uint64_t wall_clock_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 int service_turn(struct service *service, int fd, int limit_ms, bool *readable) {
     *readable = false;
     coax_error error;
+    limit_ms = shorter(ticker_turn(&service->ticker, wall_clock_ms()), limit_ms);
     struct pollfd waits[] = {{coax_endpoint_fd(service->endpoint), POLLIN, 0}, {fd, POLLIN, 0}};
     int count = poll(waits, 2, shorter(coax_endpoint_timeout_ms(service->endpoint), limit_ms));
     if (count < 0 && errno != EINTR) {

@@ -4,6 +4,7 @@
 #define COAX_CLI_SERVICE_H
 
 #include "cli/arguments.h"
+#include "cli/ticker.h"
 #include <coax/endpoint.h>
 
 struct service_settings {
@@ -17,6 +18,7 @@ struct service {
     coax_endpoint *endpoint;
     struct store *store;
     struct files *files; /* NULL without a folder */
+    struct ticker ticker;
 };
 
 /* Makes the endpoint of `config`, whose observer and log are set here, and fills it. From now on SIGINT and SIGTERM end

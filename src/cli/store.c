@@ -18,7 +18,9 @@ struct entry {
 struct store {
     struct hash_table entries;
     struct list_node order;
-    size_t size; /* of all entries */
+    size_t size;                                   /* of all entries */
+    void (*changed)(const char *name, void *user); /* may be NULL */
+    void *changed_user;
 };
 
 static bool has_name(const struct hash_node *node, const void *key) {
@@ -32,6 +34,17 @@ struct store *store_new(const uint8_t seed[16]) {
         list_init(&store->order);
     }
     return store;
+}
+
+void store_watch(struct store *store, void (*changed)(const char *name, void *user), void *user) {
+    store->changed = changed;
+    store->changed_user = user;
+}
+
+static void tell(const struct store *store, const char *name) {
+    if (store->changed != NULL) {
+        store->changed(name, store->changed_user);
+    }
 }
 
 static size_t footprint(const char *name, size_t size) {
@@ -133,6 +146,7 @@ enum store_outcome store_put(struct store *store, const char *name, int format, 
     entry->size = size;
     entry->format = format;
     set_etag(entry);
+    tell(store, name);
     return outcome;
 }
 
@@ -140,6 +154,7 @@ bool store_remove(struct store *store, const char *name) {
     struct entry *entry = find(store, name);
     if (entry != NULL) {
         remove_entry(store, entry);
+        tell(store, name);
     }
     return entry != NULL;
 }

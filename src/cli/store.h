@@ -30,6 +30,9 @@ enum store_outcome { STORE_CREATED, STORE_CHANGED, STORE_TOO_LARGE, STORE_FULL, 
 struct store *store_new(const uint8_t seed[16]);
 void store_free(struct store *store); /* NULL is allowed */
 
+/* From now on `changed` hears the name of each entry that is put or removed, afterwards. */
+void store_watch(struct store *store, void (*changed)(const char *name, void *user), void *user);
+
 /* False if there is no such entry. */
 bool store_find(const struct store *store, const char *name, struct stored *stored);
 

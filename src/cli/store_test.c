@@ -152,6 +152,23 @@ static void lists_in_order(void **state) {
     assert_string_equal(two.names, "ca");
 }
 
+static void note_name(const char *name, void *user) {
+    strcat(user, name);
+}
+
+static void says_what_changed(void **state) {
+    struct store *store = *state;
+    char names[16] = "";
+    store_watch(store, note_name, names);
+    store_put(store, "a", 0, "x", 1);
+    store_put(store, "a", 0, "y", 1);
+    store_put(store, "b", 0, "y", STORE_ENTRY_MAXIMUM + 1); /* refused */
+    assert_false(store_remove(store, "b"));
+    store_put(store, "c", 0, "y", 1);
+    assert_true(store_remove(store, "a"));
+    assert_string_equal(names, "aaca");
+}
+
 static void free_of_null_is_allowed(void **state) {
     (void)state;
     store_free(NULL);
@@ -169,6 +186,7 @@ int main(void) {
         ON_STORE(their_number_is_bounded),
         ON_STORE(their_size_is_bounded),
         ON_STORE(lists_in_order),
+        ON_STORE(says_what_changed),
         cmocka_unit_test(free_of_null_is_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

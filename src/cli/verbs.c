@@ -23,6 +23,7 @@ static const struct verb verbs[] = {
     {"fetch", command_request, "fetch URI", "ask for the part of a resource that a payload describes"},
     {"patch", command_request, "patch URI", "change a part of a resource"},
     {"ipatch", command_request, "ipatch URI", "the same, harmless when repeated"},
+    {"observe", command_request, "observe URI", "show a resource's state, and each new one"},
     {"serve", command_serve, "serve [URI…]", "serve time, host figures, a store and files"},
     {"attach", command_attach, "attach URI", "serve the same to a server, over a connection to it"},
     {"help", command_help, NULL, NULL},
@@ -62,6 +63,7 @@ static void print_help(FILE *file) {
           "  coax coaps://localhost/ --credentials client.json\n"
           "  coax put coap://localhost/store/a --payload hello\n"
           "  coax get coap://localhost/.well-known/core --format json\n"
+          "  coax observe coap://localhost/time\n"
           "  coax serve --credentials server.json\n"
           "  coax attach coaps+ws://example.org --credentials device.json\n"
           "\nExit codes\n"

@@ -368,7 +368,7 @@ static bool asks_to_wait(const struct coax_message *response) {
 static bool ended(struct coax_request *request, const struct coax_message *response, const coax_error *error) {
     struct coax_observation *observation = request->keeper;
     note_lost(observation);
-    observation->is_silent = error != NULL && error->status == COAX_E_TIMEOUT && request->timeout_ms == 0;
+    observation->is_silent = response == NULL && error->status == COAX_E_TIMEOUT && request->timeout_ms == 0;
     bool is_passing =
         response == NULL ? goes_on(observation, error->status) : may_begin_again(observation) && asks_to_wait(response);
     if (is_passing) {

@@ -18,6 +18,7 @@ enum exit_code {
 
 /* `arguments[0]` is the verb. Each returns an exit code. */
 int command_request(int count, char **arguments); /* get, post, put, delete, fetch, patch, ipatch, observe */
+int command_discover(int count, char **arguments);
 int command_serve(int count, char **arguments);
 int command_attach(int count, char **arguments);
 

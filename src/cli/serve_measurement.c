@@ -10,10 +10,11 @@ const int measurement_formats[] = {COAX_FORMAT_TEXT, COAX_FORMAT_SENML_JSON, COA
 enum { PACK_MAXIMUM = 1024, MAX_AGE_S = 1 };
 
 void write_time_text(char out[TIME_TEXT_CAPACITY], double *seconds) {
-    time_t now = time(NULL);
+    struct timespec now; /* time() lags behind it by a tick of the kernel's */
     struct tm utc;
-    *seconds = (double)now;
-    if (gmtime_r(&now, &utc) == NULL || strftime(out, TIME_TEXT_CAPACITY, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) {
+    clock_gettime(CLOCK_REALTIME, &now);
+    *seconds = (double)now.tv_sec;
+    if (gmtime_r(&now.tv_sec, &utc) == NULL || strftime(out, TIME_TEXT_CAPACITY, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) {
         out[0] = '\0';
     }
 }

@@ -3,6 +3,7 @@
 #define COAX_CLI_VERB_PROCESS_H
 
 #include "cli/commands.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>

@@ -24,6 +24,7 @@ static const struct verb verbs[] = {
     {"patch", command_request, "patch URI", "change a part of a resource"},
     {"ipatch", command_request, "ipatch URI", "the same, harmless when repeated"},
     {"observe", command_request, "observe URI", "show a resource's state, and each new one"},
+    {"discover", command_discover, "discover [ADDR]", "list the resources of a server, or of all around"},
     {"serve", command_serve, "serve [URI…]", "serve time, host figures, a store and files"},
     {"attach", command_attach, "attach URI", "serve the same to a server, over a connection to it"},
     {"help", command_help, NULL, NULL},
@@ -55,7 +56,7 @@ static void print_help(FILE *file) {
     fputs("coax: CoAP as client and server, over UDP, DTLS, TCP, TLS and WebSocket\n\n", file);
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (verbs[i].use != NULL) {
-            fprintf(file, "  coax %-12s  %s\n", verbs[i].use, verbs[i].help);
+            fprintf(file, "  coax %-15s  %s\n", verbs[i].use, verbs[i].help);
         }
     }
     fputs("\nExamples\n"
@@ -64,6 +65,7 @@ static void print_help(FILE *file) {
           "  coax put coap://localhost/store/a --payload hello\n"
           "  coax get coap://localhost/.well-known/core --format json\n"
           "  coax observe coap://localhost/time\n"
+          "  coax discover\n"
           "  coax serve --credentials server.json\n"
           "  coax attach coaps+ws://example.org --credentials device.json\n"
           "\nExit codes\n"

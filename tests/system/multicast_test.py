@@ -65,6 +65,19 @@ class MulticastTest(unittest.TestCase):
             # The one who answered is named, not the group.
             self.assertRegex(answer.stdout, r'"remote": "coap://(192\.0\.2\.1|\[fe80::[0-9a-f:]+%\d+\])"')
 
+    def test_everybody_around_is_found(self):
+        self.wait_for_address()
+        self.start_server("--join", "ff02::fd%wire", "--join", "224.0.1.187%wire")
+        found = self.inside(COAX, "discover", check=False)
+        self.assertEqual((found.returncode, found.stderr), (0, ""))
+        self.assertEqual(found.stdout.split(maxsplit=1)[0], "URI")
+        # By IPv6 and by IPv4: two addresses of the same server.
+        self.assertRegex(found.stdout, r"(?m)^coap://192\.0\.2\.1/time +time ")
+        self.assertRegex(found.stdout, r"(?m)^coap://\[fe80::[0-9a-f:]+%25\d+\]/time +time ")
+        one = self.inside(COAX, "discover", "ff02::fd%wire", "--timeout", "6", "--format", "json", check=False)
+        self.assertEqual((one.returncode, one.stderr), (0, ""))
+        self.assertIn('/time","attributes":', one.stdout)
+
     def test_errors_and_pings_get_no_answer(self):
         self.wait_for_address()
         self.start_server("--join", "ff02::fd%wire")

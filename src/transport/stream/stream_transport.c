@@ -179,7 +179,9 @@ static enum coax_status send_message(struct coax_remote *remote, const struct co
                                      struct delivery *delivery, coax_error *error) {
     (void)confirmable; /* there are no such types (RFC 8323 section 3.2) */
     struct connection *connection = connection_of(remote);
-    delivery->carrier = NULL;
+    if (delivery != NULL) {
+        delivery->carrier = NULL;
+    }
     if (message->code != COAX_EMPTY) {
         return send_or_queue(connection, message, delivery, error);
     }

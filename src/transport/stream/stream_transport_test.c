@@ -37,6 +37,20 @@ static void one_that_is_cancelled_is_not_sent(void **state) {
     coax_stream_transport.cancel(&second.delivery);
 }
 
+static void nobody_has_to_care_what_becomes_of_one(void **state) {
+    struct stream_fixture *fixture = *state;
+    const struct coax_message message = {.code = COAX_NOT_FOUND, .token = bytes_of("1", 1)};
+    struct connection *connection = fixture_dial(fixture);
+    assert_int_equal(coax_stream_transport.send(&connection->remote, &message, true, NULL, NULL), COAX_OK); /* waits */
+    fixture_connected(fixture, connection);
+    assert_int_equal(coax_stream_transport.send(&connection->remote, &message, true, NULL, NULL), COAX_OK);
+    struct fixture_link *link = fixture_link_of(connection);
+    coax_stream_flush(&fixture->layer);
+    assert_int_equal(fixture_next_code(fixture, link), COAX_CSM);
+    assert_int_equal(fixture_next_code(fixture, link), COAX_NOT_FOUND);
+    assert_int_equal(fixture_next_code(fixture, link), COAX_NOT_FOUND);
+}
+
 static void the_queue_has_a_bound(void **state) {
     struct stream_fixture *fixture = *state;
     struct connection *connection = fixture_dial(fixture);
@@ -270,6 +284,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(requests_wait_for_the_connection),
         TEST(one_that_is_cancelled_is_not_sent),
+        TEST(nobody_has_to_care_what_becomes_of_one),
         TEST(the_queue_has_a_bound),
         TEST(a_large_one_waits_for_the_peers_csm),
         TEST(one_too_large_for_the_peer_fails_alone),

@@ -63,7 +63,6 @@ static void print_help(FILE *file) {
           "  coax coap://localhost/time\n"
           "  coax coaps://localhost/ --credentials client.json\n"
           "  coax put coap://localhost/store/a --payload hello\n"
-          "  coax get coap://localhost/.well-known/core --format json\n"
           "  coax observe coap://localhost/time\n"
           "  coax discover\n"
           "  coax serve --credentials server.json\n"

@@ -1,6 +1,8 @@
 """aiocoap as an end. Run by the virtual environment's Python it is the program; imported it is what starts that program.
 
     aiocoap_end.py client JSON     asks once; prints the answer as JSON
+    aiocoap_end.py blocks JSON     PUTs and GETs a body of each size at "uri"; prints "size CODE CODE SHA256" for each
+    aiocoap_end.py observe JSON    observes; prints "state PAYLOAD" for each
     aiocoap_end.py attach JSON     asks once, prints "attached CODE", and serves over that connection until it is ended
     aiocoap_end.py server JSON     serves until it is ended; prints "ready" when it does. With a path in "ask" it asks
                                    each client that connects for that path, and prints "asked" and the answer as JSON
@@ -62,11 +64,44 @@ async def client(question):
     await context.shutdown()
 
 
-async def until_ended(context):
+async def blocks(question):
+    import hashlib
+
+    import aiocoap
+    from bodies import body
+
+    context = await client_context(question)
+    for size in question["sizes"]:
+        put = await context.request(aiocoap.Message(code=aiocoap.PUT, uri=question["uri"], payload=body(size))).response
+        get = await context.request(aiocoap.Message(code=aiocoap.GET, uri=question["uri"])).response
+        print(size, put.code.dotted, get.code.dotted, hashlib.sha256(get.payload).hexdigest(), flush=True)
+    await context.shutdown()
+
+
+async def observe(question):
+    import aiocoap
+
+    context = await client_context(question)
+    request = context.request(aiocoap.Message(code=aiocoap.GET, uri=question["uri"], observe=0))
+    response = await asyncio.wait_for(request.response, 20)
+    print("state", response.payload.decode(), flush=True)
+    observation = request.observation.__aiter__()
+
+    async def show():
+        async for state in observation:
+            print("state", state.payload.decode(), flush=True)
+
+    showing = asyncio.create_task(show())
+    await until_ended(context, lambda: (showing.cancel(), request.observation.cancel()))
+
+
+async def until_ended(context, before=None):
     """SIGTERM is an orderly end: connections are released."""
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     await ended.wait()
+    if before is not None:
+        before()
     await context.shutdown()
 
 
@@ -103,6 +138,18 @@ def make_site():
             store.pop(request.opt.uri_path, None)
             return aiocoap.Message(code=aiocoap.DELETED)
 
+    class Value(resource.ObservableResource):
+        """What was PUT here last."""
+        value = b"0"
+
+        async def render_get(self, request):
+            return aiocoap.Message(payload=self.value)
+
+        async def render_put(self, request):
+            self.value = request.payload
+            self.updated_state()
+            return aiocoap.Message(code=aiocoap.CHANGED)
+
     class Slow(resource.Resource):
         """Answers after the empty acknowledgement has gone out."""
         async def render_get(self, request):
@@ -134,6 +181,7 @@ def make_site():
 
     site = resource.Site()
     site.add_resource(["store"], Store())
+    site.add_resource(["value"], Value())
     site.add_resource(["slow"], Slow())
     site.add_resource(["seen"], Seen())
     site.add_resource(["ask-back"], AskBack(site))
@@ -193,7 +241,7 @@ async def server(settings):
 
 
 def main():
-    role = {"client": client, "attach": attach, "server": server}[sys.argv[1]]
+    role = {"client": client, "blocks": blocks, "observe": observe, "attach": attach, "server": server}[sys.argv[1]]
     asyncio.run(role(json.loads(sys.argv[2])))
 
 
@@ -223,6 +271,15 @@ else:
                 raise AssertionError(f"aiocoap, {question}:\n{done.stderr.decode()[-3000:]}")
             answer = json.loads(done.stdout.decode().splitlines()[-1])
             return peers.Answer(answer["code"], bytes.fromhex(answer["payload"]), answer["options"])
+
+        def keep_blocks(self, uri, sizes, security=None):
+            """{size: (code of the PUT, code of the GET, SHA-256 of what it got)}"""
+            question = {"uri": uri, "sizes": sizes, "security": as_json(security)}
+            return peers.kept_blocks(peers.run(PYTHON, __file__, "blocks", json.dumps(question), timeout=180))
+
+        def observe(self, uri, security=None):
+            question = {"uri": uri, "security": as_json(security)}
+            return peers.Process(PYTHON, __file__, "observe", json.dumps(question))
 
     class Attached(peers.Process):
         """A client that serves the site over its connection to `uri`, which it asks for once."""

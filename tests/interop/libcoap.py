@@ -1,10 +1,12 @@
 """libcoap's example programs as ends: `coap-client-*` and `coap-server-*` (Debian's libcoap3-bin). Over TCP they log messages
 in the form of datagrams, with a type and an ID that are not on the wire."""
 
+import hashlib
 import os
 import re
 import tempfile
 
+import bodies
 import peers
 from peers import Answer, Certificates, Psk, RawKey
 
@@ -47,7 +49,20 @@ class Client:
     def __init__(self, library):
         self.program = f"coap-client-{library}"
 
-    def ask(self, method, uri, payload=None, format=None, accept=None, confirmable=True, security=None):
+    def keep_blocks(self, uri, sizes, security=None, block=1024):
+        """{size: (code of the PUT, code of the GET, SHA-256 of what it got)}"""
+        kept = {}
+        for size in sizes:
+            put = self.ask("put", uri, payload=bodies.body(size), security=security, block=block)
+            get = self.ask("get", uri, security=security, block=block)
+            kept[size] = (put.code, get.code, hashlib.sha256(get.payload).hexdigest())
+        return kept
+
+    def observe(self, uri, security=None):
+        """Prints the states, each in a line; it ends on its own after a minute."""
+        return peers.Process(self.program, "-s", "60", "-w", "-v", "6", *security_arguments(security, "client"), uri)
+
+    def ask(self, method, uri, payload=None, format=None, accept=None, confirmable=True, security=None, block=None):
         with tempfile.TemporaryDirectory() as folder:
             body, out = os.path.join(folder, "in"), os.path.join(folder, "out")
             command = [self.program, "-v", "7", "-B", "15", "-m", method, "-o", out, *security_arguments(security, "client")]
@@ -61,10 +76,12 @@ class Client:
                 command += ["-A", accept]
             if not confirmable:
                 command += ["-N"]
+            if block is not None:
+                command += ["-b", block]
             done = peers.run(*command, uri)
             log = done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
             responses = [message for message in messages(log) if message.code[0] in "245"]
-            if len(responses) != 1:
+            if len(responses) != 1 and block is None:
                 raise AssertionError(f"{command} {uri}: {len(responses)} responses\n{log[-3000:]}")
             received = b""
             if os.path.exists(out):
@@ -73,7 +90,7 @@ class Client:
             if responses[0].code[0] != "2":  # the program writes these to stderr, not to the file
                 text = re.search(rf"c:{re.escape(responses[0].code)} .*? :: '(.*)'", log)
                 received = text[1].encode() if text else b""
-            return Answer(responses[0].code, received, responses[0].options)
+            return Answer(responses[-1].code, received, responses[-1].options)
 
 
 class Server(peers.Process):

@@ -23,6 +23,17 @@ class Client:
         return peers.Answer(answer["code"], bytes.fromhex(answer["payload"]), answer["options"])
 
 
+    def keep_blocks(self, uri, sizes, security=None):
+        """{size: (code of the PUT, code of the GET, SHA-256 of what it got)}"""
+        assert security is None
+        question = json.dumps({"uri": uri, "sizes": sizes})
+        return peers.kept_blocks(peers.run("node", PROGRAM, "blocks", question, env=ENVIRONMENT, timeout=180))
+
+    def observe(self, uri, security=None):
+        assert security is None
+        return peers.Process("node", PROGRAM, "observe", json.dumps({"uri": uri}), env=ENVIRONMENT)
+
+
 class Server(peers.Process):
     def __init__(self):
         super().__init__("node", PROGRAM, "server", env=ENVIRONMENT)

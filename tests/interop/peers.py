@@ -154,6 +154,14 @@ def run(*command, stdin=b"", env=None, timeout=PATIENCE_SECONDS * 2):
                           env={**os.environ, **(env or {})}, timeout=timeout, check=False)
 
 
+def kept_blocks(done):
+    """What a peer's `blocks` printed."""
+    lines = [line.split() for line in done.stdout.decode().splitlines()]
+    if done.returncode != 0:
+        raise AssertionError(f"after {lines[-1:]}: {done.stderr.decode(errors='replace')[-3000:]}")
+    return {int(size): (put, get, digest) for size, put, get, digest in lines}
+
+
 class Secrets:
     """Keys and certificates of P-256, made anew for a run."""
 

@@ -158,7 +158,7 @@ class Resources(Case):
         self.assertEqual(LINK, response.format)
         found = coap.links(response.text)
         self.assertEqual({"/", "/time", "/echo", "/whoami", "/host/load", "/host/memory", "/host/uptime", "/store"}, set(found))
-        self.assertEqual({"rt": "time", "if": "core.s", "ct": "0 110 112", "title": "The time (UTC)"}, found["/time"])
+        self.assertEqual({"rt": "time", "if": "core.s", "ct": "0 110 112", "title": "The time (UTC)", "obs": None}, found["/time"])
         self.assert_code("2.05", GET, ".well-known/core", options=[(ACCEPT, uint(LINK))])
         self.assert_code("4.06", GET, ".well-known/core", options=[(ACCEPT, uint(JSON))])
         self.assert_code("4.05", PUT, ".well-known/core")
@@ -202,7 +202,7 @@ class Refusals(Case):
     def test_elective_options_are_ignored(self):
         for number, value in ((10, b"x"), (65000, b""), (OBSERVE, b""), (CONTENT_FORMAT, b"1234"), (ETAG, b""), (ETAG, b"x" * 9),
                               (MAX_AGE, b"12345"), (60, b"\1")):
-            response = self.assert_code("2.05", GET, "time", options=[(number, value)])
+            response = self.assert_code("2.05", GET, "whoami", options=[(number, value)])
             self.assertEqual([], response.values(OBSERVE))
 
     def test_not_acceptable(self):

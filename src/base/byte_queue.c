@@ -5,7 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CAPACITY_MINIMUM = 512 };
+enum { CAPACITY_MINIMUM = 512, DOUBLING_MAXIMUM = 64 * 1024, STEP_MINIMUM = 16 * 1024 };
+
+/* Small ones double; of large ones, many of which may wait for peers that do not read, little is to lie idle. */
+static size_t larger(size_t capacity) {
+    size_t step = capacity / 8 > STEP_MINIMUM ? capacity / 8 : STEP_MINIMUM;
+    return capacity + (capacity < DOUBLING_MAXIMUM ? capacity : step);
+}
 
 /* Moves what waits to the start of memory that has room for `size` bytes more; the old memory is wiped. */
 static bool make_room(struct byte_queue *queue, size_t size) {
@@ -15,7 +21,7 @@ static bool make_room(struct byte_queue *queue, size_t size) {
         if (capacity > SIZE_MAX / 2) {
             return false;
         }
-        capacity *= 2;
+        capacity = larger(capacity);
     }
     if (capacity == queue->capacity) {
         memmove(queue->data, queue->data + queue->start, waiting);

@@ -46,10 +46,22 @@ static void holds_nothing_when_nothing_waits(void **state) {
     assert_int_equal(queue.capacity, 0);
 }
 
+static void large_ones_hold_little_more_than_they_need(void **state) {
+    (void)state;
+    static const uint8_t bytes[1000] = {0};
+    struct byte_queue queue = {0};
+    for (size_t size = 0; size < 3000000; size += sizeof bytes) {
+        assert_true(queue.capacity <= 64 * 1024 || queue.capacity <= size + 16 * 1024 + size / 8);
+        assert_true(coax_byte_queue_append(&queue, bytes, sizeof bytes));
+    }
+    coax_byte_queue_clear(&queue);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_bytes_in_order),
         cmocka_unit_test(holds_nothing_when_nothing_waits),
+        cmocka_unit_test(large_ones_hold_little_more_than_they_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

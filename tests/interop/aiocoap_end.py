@@ -85,14 +85,8 @@ async def observe(question):
     request = context.request(aiocoap.Message(code=aiocoap.GET, uri=question["uri"], observe=0))
     response = await asyncio.wait_for(request.response, 20)
     print("state", response.payload.decode(), flush=True)
-    observation = request.observation.__aiter__()
-
-    async def show():
-        async for state in observation:
-            print("state", state.payload.decode(), flush=True)
-
-    showing = asyncio.create_task(show())
-    await until_ended(context, lambda: (showing.cancel(), request.observation.cancel()))
+    request.observation.register_callback(lambda state: print("state", state.payload.decode(), flush=True))
+    await until_ended(context, request.observation.cancel)
 
 
 async def until_ended(context, before=None):

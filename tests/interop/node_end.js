@@ -43,7 +43,8 @@ function ask (question) {
 
 function requestFor (text, method, more) {
   const uri = new URL(text)
-  return coap.request({ hostname: uri.hostname, port: Number(uri.port), pathname: uri.pathname, method, ...more })
+  const agent = new coap.Agent({ type: 'udp4' }) // the common one closes under a request that follows another at once
+  return coap.request({ hostname: uri.hostname, port: Number(uri.port), pathname: uri.pathname, method, agent, ...more })
 }
 
 // The hash as in bodies.py.

@@ -2,6 +2,7 @@
 client speaks of them, and the secrets of a run."""
 
 import dataclasses
+import fcntl
 import os
 import re
 import socket
@@ -103,7 +104,8 @@ class Process:
     """A program in the background; its output goes into a file. Ended by its own process id, and only that."""
 
     def __init__(self, *command, env=None, stdin=subprocess.DEVNULL):
-        self.output_file = tempfile.TemporaryFile("a+b")
+        self.output_file = tempfile.TemporaryFile()
+        fcntl.fcntl(self.output_file, fcntl.F_SETFL, os.O_APPEND)  # wherever output() reads
         self.command = [str(word) for word in command]
         self.process = subprocess.Popen(self.command, stdin=stdin, stdout=self.output_file,
                                         stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})

@@ -94,6 +94,7 @@ static inline struct datagram_settings fixture_settings(void) {
         .ack_random_percent = config.ack_random_percent,
         .max_retransmit = config.max_retransmit,
         .nstart = config.nstart,
+        .congestion_control = config.congestion_control,
         .default_leisure_ms = config.default_leisure_ms,
         .exchange_lifetime_ms = config.exchange_lifetime_ms,
         .empty_ack_delay_ms = config.empty_ack_delay_ms,

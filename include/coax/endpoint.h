@@ -31,6 +31,12 @@ typedef void coax_log_callback(enum coax_log_level level, const char *text, void
    it. */
 typedef void coax_connection_observer(coax_remote *remote, const coax_error *error, void *user);
 
+/* When a message over UDP or DTLS that is not acknowledged goes out again. */
+enum coax_congestion_control {
+    COAX_CONGESTION_DEFAULT, /* after ack_timeout_ms, whoever the peer is (RFC 7252 section 4.2) */
+    COAX_CONGESTION_COCOA,   /* after what the peer's round trips took so far (CoCoA, draft-ietf-core-cocoa-03) */
+};
+
 /* Settings; COAX_ENDPOINT_CONFIG_INIT has the defaults in brackets. Times in milliseconds. */
 typedef struct coax_endpoint_config {
     size_t size; /* sizeof(coax_endpoint_config) */
@@ -43,6 +49,8 @@ typedef struct coax_endpoint_config {
     uint32_t exchange_lifetime_ms; /* how long a message ID is remembered [247000] */
     uint32_t empty_ack_delay_ms;   /* a response within this time is piggybacked [100] */
     uint32_t response_timeout_ms;  /* for a response after the acknowledgement, or to a NON [93000] */
+    /* congestion control */
+    enum coax_congestion_control congestion_control; /* [COAX_CONGESTION_DEFAULT] */
     /* bounds */
     uint32_t max_peers;            /* remotes remembered; the longest idle one goes first [20000] */
     uint32_t max_sessions;         /* of these, with a DTLS session [10000] */
@@ -99,7 +107,8 @@ typedef struct coax_endpoint_config {
 } coax_endpoint_config;
 /* clang-format off */
 #define COAX_ENDPOINT_CONFIG_INIT {.size = sizeof(coax_endpoint_config), \
-    .ack_timeout_ms = 2000, .ack_random_percent = 150, .max_retransmit = 4, .nstart = 1, .default_leisure_ms = 5000, \
+    .ack_timeout_ms = 2000, .ack_random_percent = 150, .max_retransmit = 4, .nstart = 1, \
+    .congestion_control = COAX_CONGESTION_DEFAULT, .default_leisure_ms = 5000, \
     .exchange_lifetime_ms = 247000, .empty_ack_delay_ms = 100, .response_timeout_ms = 93000, .max_peers = 20000, \
     .max_sessions = 10000, .max_handshakes = 1000, .max_requests = 10000, .max_exchanges = 10000, \
     .max_queue_per_peer = 64, .max_replies = 100000, .max_replies_per_peer = 64, .max_message_size = 2048, \

@@ -33,6 +33,7 @@ static void every_setting_is_checked_by_name(void **state) {
         SETTING(ack_random_percent, 99),
         SETTING(max_retransmit, 21),
         SETTING(nstart, 0),
+        SETTING(congestion_control, 2),
         SETTING(default_leisure_ms, UINT32_MAX),
         SETTING(exchange_lifetime_ms, 0),
         SETTING(empty_ack_delay_ms, UINT32_MAX),

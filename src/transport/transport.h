@@ -42,8 +42,8 @@ struct transport {
     bool is_reliable;
 
     /* Sends a message whose type, ID and token the caller leaves to the transport, but for the token. The bytes are
-       copied. Without a delivery nobody hears what becomes of it. COAX_E_LIMIT: the peer's queue is full; COAX_E_TOO_LARGE; COAX_E_NO_MEMORY; the status that ended a
-       remote that is gone. */
+       copied. Without a delivery nobody hears what becomes of it. COAX_E_LIMIT: the peer's queue is full;
+       COAX_E_TOO_LARGE; COAX_E_NO_MEMORY; the status that ended a remote that is gone. */
     enum coax_status (*send)(struct coax_remote *remote, const struct coax_message *message, bool confirmable,
                              struct delivery *delivery, coax_error *error);
 

@@ -12,11 +12,13 @@
 #include "security/dtls.h"
 #include "transport/datagram/packet_store.h"
 #include "transport/transport.h"
+#include <coax/endpoint.h>
 
 /* The settings of coax_endpoint_config that this room obeys; the same names. */
 struct datagram_settings {
     uint32_t ack_timeout_ms, ack_random_percent, max_retransmit, nstart, default_leisure_ms, exchange_lifetime_ms;
     uint32_t empty_ack_delay_ms;
+    enum coax_congestion_control congestion_control;
     uint32_t max_peers, max_sessions, max_handshakes, max_requests, max_queue_per_peer, max_replies;
     uint32_t max_replies_per_peer, max_message_size;
     uint32_t session_idle_ms;

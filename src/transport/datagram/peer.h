@@ -2,6 +2,7 @@
 #ifndef COAX_TRANSPORT_DATAGRAM_PEER_H
 #define COAX_TRANSPORT_DATAGRAM_PEER_H
 
+#include "transport/datagram/cocoa.h"
 #include "transport/datagram/datagram.h"
 
 /* A peer on a path. Without anything under way it waits in an idle list, to be dropped when room is needed. */
@@ -14,6 +15,7 @@ struct peer {
     bool in_table, is_ready; /* ready: messages can go out (a session's handshake is over) */
     uint16_t next_id;
     uint32_t unconfirmed; /* confirmable messages under way; NSTART bounds them */
+    struct cocoa cocoa;   /* stays empty without COAX_CONGESTION_COCOA */
     uint32_t queued;
     uint32_t id_count;         /* message IDs that transmissions hold */
     uint32_t pending_incoming; /* requests that wait for an answer */
@@ -40,6 +42,7 @@ struct transmission {
     struct peer *peer;
     struct delivery *delivery;
     struct packet *packet;
+    coax_instant first_sent, last_sent;
     uint32_t timeout_ms;
     uint16_t id;
     uint8_t retransmissions;
@@ -90,6 +93,8 @@ void coax_transmission_cancel(struct delivery *delivery);
 enum delivery_stage coax_transmission_stage(const struct delivery *delivery);
 struct transmission *coax_transmission_find(struct peer *peer, uint16_t id);
 void coax_transmission_free(struct transmission *transmission);
+/* The peer answered a confirmable message with an acknowledgement or a Reset: a round trip was measured. */
+void coax_transmission_measured(const struct transmission *transmission);
 /* Sends what waited, as far as NSTART allows. */
 void coax_peer_send_queued(struct peer *peer);
 /* Puts bytes on the wire: a datagram, or a record of the session. */

@@ -20,6 +20,7 @@ static struct delivery *end_transmission(struct peer *peer, uint16_t id, bool co
         return NULL;
     }
     struct delivery *delivery = transmission->delivery;
+    coax_transmission_measured(transmission);
     coax_transmission_free(transmission);
     coax_peer_send_queued(peer);
     return delivery;

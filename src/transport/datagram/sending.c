@@ -80,9 +80,26 @@ void coax_transmission_free(struct transmission *transmission) {
     coax_pool_give(&layer->transmission_pool, transmission);
 }
 
+static bool has_cocoa(const struct datagram_layer *layer) {
+    return layer->settings.congestion_control == COAX_CONGESTION_COCOA;
+}
+
+void coax_transmission_measured(const struct transmission *transmission) {
+    struct peer *peer = transmission->peer;
+    struct datagram_layer *layer = peer->layer;
+    if (transmission->confirmable && has_cocoa(layer)) {
+        coax_cocoa_measured(&peer->cocoa, layer->now, transmission->first_sent, transmission->last_sent,
+                            transmission->retransmissions, layer->settings.ack_timeout_ms);
+    }
+}
+
 /* With large settings it stays at 49 days. */
 static uint32_t doubled(uint32_t ms) {
     return ms > UINT32_MAX / 2 ? UINT32_MAX : ms * 2;
+}
+
+static uint32_t next_timeout_ms(const struct datagram_layer *layer, uint32_t timeout_ms) {
+    return has_cocoa(layer) ? coax_cocoa_next_timeout_ms(timeout_ms) : doubled(timeout_ms);
 }
 
 static void fire_transmission(struct timer *timer, coax_instant now) {
@@ -91,7 +108,8 @@ static void fire_transmission(struct timer *timer, coax_instant now) {
     struct datagram_layer *layer = peer->layer;
     if (transmission->retransmissions < layer->settings.max_retransmit) {
         transmission->retransmissions++;
-        transmission->timeout_ms = doubled(transmission->timeout_ms);
+        transmission->last_sent = now;
+        transmission->timeout_ms = next_timeout_ms(layer, transmission->timeout_ms);
         coax_instant deadline = coax_instant_after_ms(now, transmission->timeout_ms);
         if (coax_timer_arm(layer->timers, timer, deadline) == COAX_OK) {
             coax_peer_put(peer, transmission->packet->data, transmission->packet->size);
@@ -113,11 +131,15 @@ static void fire_transmission(struct timer *timer, coax_instant now) {
     coax_remote_unref(&peer->remote);
 }
 
-/* ACK_TIMEOUT times a random factor of 1 to ACK_RANDOM_FACTOR (RFC 7252 section 4.2). */
-static uint32_t first_timeout_ms(struct datagram_layer *layer) {
+/* ACK_TIMEOUT, or what was measured instead, times a random factor of 1 to ACK_RANDOM_FACTOR (RFC 7252 section 4.2). */
+static uint32_t first_timeout_ms(struct peer *peer) {
+    struct datagram_layer *layer = peer->layer;
     uint16_t random;
     layer->output.random(layer->output.user, &random, sizeof random);
     uint64_t base = layer->settings.ack_timeout_ms;
+    if (has_cocoa(layer)) {
+        base = coax_cocoa_timeout_ms(&peer->cocoa, layer->now, layer->settings.ack_timeout_ms, peer->unconfirmed);
+    }
     uint64_t spread = base * (layer->settings.ack_random_percent - 100) / 100;
     return (uint32_t)(base + spread * random / UINT16_MAX);
 }
@@ -128,8 +150,9 @@ static enum coax_status start(struct transmission *transmission) {
     struct datagram_layer *layer = peer->layer;
     list_append(&peer->sent, &transmission->link);
     if (transmission->confirmable) {
+        transmission->timeout_ms = first_timeout_ms(peer);
+        transmission->first_sent = transmission->last_sent = layer->now;
         peer->unconfirmed++;
-        transmission->timeout_ms = first_timeout_ms(layer);
         coax_instant deadline = coax_instant_after_ms(layer->now, transmission->timeout_ms);
         enum coax_status status = coax_timer_arm(layer->timers, &transmission->timer, deadline);
         if (status != COAX_OK) {

@@ -120,6 +120,41 @@ static void large_timeouts_do_not_wrap_around(void **state) {
     fixture_stop(&fixture);
 }
 
+static uint64_t wait_ms(const struct datagram_fixture *fixture) {
+    return (coax_timer_heap_next(&fixture->timers) - fixture->now) / COAX_MILLISECOND;
+}
+
+/* What a peer's round trips took decides when it is told again, and nobody else. */
+static void round_trips_are_measured_for_each_peer(void **state) {
+    (void)state;
+    struct datagram_settings settings = fixture_settings();
+    settings.congestion_control = COAX_CONGESTION_COCOA;
+    settings.ack_random_percent = 100;
+    struct datagram_fixture fixture;
+    struct watched_delivery watched;
+    fixture_start(&fixture, &settings);
+    struct coax_remote *remote = fixture_remote(&fixture, client_path(9));
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(fixture_send_get(&fixture, remote, true, 1, &watched, NULL), COAX_OK);
+        fixture_pass_ms(&fixture, 40);
+        answer_last(&fixture, client_path(9), i % 2 == 0 ? COAX_ACK : COAX_RST);
+    }
+    assert_int_equal(fixture_send_get(&fixture, remote, true, 1, &watched, NULL), COAX_OK);
+    coax_instant start = fixture.now;
+    unsigned before = fixture.wire.sent;
+    assert_in_range(wait_ms(&fixture), 140, 145);
+    fixture_pass_ms(&fixture, 145 + 3 * 145);
+    assert_int_equal(fixture.wire.sent, before + 2);
+    assert_in_range(sent_at(&fixture, before) - start, 140 * COAX_MILLISECOND, 145 * COAX_MILLISECOND);
+    assert_in_range(sent_at(&fixture, before + 1) - start, 560 * COAX_MILLISECOND, 580 * COAX_MILLISECOND);
+    remote->transport->cancel(&watched.delivery);
+
+    struct coax_remote *stranger = fixture_remote(&fixture, client_path(10));
+    assert_int_equal(fixture_send_get(&fixture, stranger, true, 1, &watched, NULL), COAX_OK);
+    assert_int_equal(wait_ms(&fixture), 2000);
+    fixture_stop(&fixture);
+}
+
 static void an_acknowledgement_ends_it(void **state) {
     (void)state;
     struct datagram_fixture fixture;
@@ -421,6 +456,7 @@ int main(void) {
         cmocka_unit_test(the_first_timeout_is_spread_over_its_range),
         cmocka_unit_test(the_settings_rule_the_times),
         cmocka_unit_test(large_timeouts_do_not_wrap_around),
+        cmocka_unit_test(round_trips_are_measured_for_each_peer),
         cmocka_unit_test(an_acknowledgement_ends_it),
         cmocka_unit_test(a_reset_fails_it),
         cmocka_unit_test(foreign_acknowledgements_are_ignored),

@@ -91,6 +91,10 @@ static void sizes_are_those_of_the_definition(void **state) {
     assert_non_null(strstr(problem.text, "9 bytes, and ETag takes 1 to 8"));
     assert_false(reads("ETag="));
     assert_false(reads("Max-Age=4294967296"));
+    assert_option("hop-limit=255", COAX_OPTION_HOP_LIMIT, "\xff", 1);
+    assert_false(reads("Hop-Limit=0")); /* RFC 8768 section 3 */
+    assert_false(reads("Hop-Limit=256"));
+    assert_non_null(strstr(problem.text, "2 bytes, and Hop-Limit takes 1"));
     char text[OPTION_VALUE_MAXIMUM + 16] = "65001=";
     memset(text + 6, 'x', OPTION_VALUE_MAXIMUM);
     assert_true(reads(text));

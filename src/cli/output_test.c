@@ -56,6 +56,9 @@ static void a_failure_goes_to_stderr(void **state) {
     sample_begin(&sample, COAX_INTERNAL_SERVER_ERROR, NULL, 0);
     assert_int_equal(show(), EXIT_SERVER_ERROR);
     assert_string_equal(err, "coax: 5.00 Internal Server Error\n");
+    sample_begin(&sample, COAX_HOP_LIMIT_REACHED, "a.example b.example", 19); /* RFC 8768 section 4: the proxies */
+    assert_int_equal(show(), EXIT_SERVER_ERROR);
+    assert_string_equal(err, "coax: 5.08 Hop Limit Reached\na.example b.example\n");
 }
 
 static void a_failure_cannot_drive_the_terminal(void **state) {

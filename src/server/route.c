@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { HOP_LIMIT_MAXIMUM = 255 };
+
 /* What the checks read. */
 struct query {
     const coax_site *site;
@@ -56,6 +58,13 @@ static bool check_options(struct query *query, struct site_route *route) {
     const coax_option_definition *definition = coax_option_by_number(problem.number);
     return refuse(route, COAX_BAD_OPTION, "Option %u%s%s %s", problem.number, definition != NULL ? " " : "",
                   definition != NULL ? definition->name : "", problem.reason);
+}
+
+/* RFC 8768 section 3: it is for proxies, but whoever gets it checks it. */
+static bool check_hop_limit(struct query *query, struct site_route *route) {
+    uint64_t limit = coax_message_option_uint(query->request, COAX_OPTION_HOP_LIMIT, HOP_LIMIT_MAXIMUM);
+    return (limit >= 1 && limit <= HOP_LIMIT_MAXIMUM)
+           || refuse(route, COAX_BAD_REQUEST, "Option 16 Hop-Limit is not from 1 to 255");
 }
 
 static bool check_proxy(struct query *query, struct site_route *route) {
@@ -272,6 +281,7 @@ void coax_site_route(const coax_site *site, const struct coax_message *request, 
                      const struct credential *credential, struct site_route *route) {
     static bool (*const checks[])(struct query * query, struct site_route * route) = {
         check_options,
+        check_hop_limit,
         check_proxy,
         check_method,
         check_path,

@@ -168,6 +168,34 @@ static void takes_understood_and_elective_options(void **state) {
     }
 }
 
+/* RFC 8768 section 3: 1 to 255; before anything is looked for. As bytes, since nothing here writes wrong ones. */
+static void checks_the_hop_limit(void **state) {
+    static const struct {
+        const char *options; /* behind the Uri-Path "nothing" */
+        size_t size;
+        bool good;
+    } cases[] = {
+        {"\x51\x01", 2, true},
+        {"\x51\xff", 2, true},
+        {"\x52\x00\xff", 3, true},
+        {"\x51\x10\x00", 3, true}, /* not repeatable: the second one counts as absent (RFC 7252 section 5.4.5) */
+        {"\x50", 1, false},
+        {"\x51\x00", 2, false},
+        {"\x52\x01\x00", 3, false},
+        {"\x59\x10\x00\x00\x00\x00\x00\x00\x00\x01", 10, false},
+    };
+    struct test_request request;
+    request_for(&request, COAX_GET, "nothing");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char options[32] = "\xb7nothing";
+        memcpy(options + 8, cases[i].options, cases[i].size);
+        request.message.options = bytes_of(options, 8 + cases[i].size);
+        struct site_route route = routed(*state, &request.message, NULL);
+        assert_int_equal(route.code, cases[i].good ? COAX_NOT_FOUND : COAX_BAD_REQUEST);
+        assert_int_equal(strstr(route.diagnostic, "Hop-Limit") == NULL, cases[i].good);
+    }
+}
+
 /* No client may send these (RFC 7252 section 5.10.1), and a handler that opens files should not meet them. */
 static void refuses_dot_segments(void **state) {
     static const char *const dots[] = {".", ".."};
@@ -359,6 +387,7 @@ int main(void) {
         ON_SITE(refuses_what_is_not_there),
         ON_SITE(refuses_critical_options),
         ON_SITE(takes_understood_and_elective_options),
+        ON_SITE(checks_the_hop_limit),
         ON_SITE(refuses_dot_segments),
         ON_SITE(refuses_to_be_a_proxy),
         ON_SITE(checks_access_lists),

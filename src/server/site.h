@@ -26,12 +26,12 @@ struct site_route {
 
 /* Finds the handler of a request. `claim` and `credential` are those of the remote, NULL if it proved nothing. Checks
    in this order: critical options (4.02, naming the option; understood are those of RFC 7252, 7959 and what RFC 7641,
-   7967 and 8132 need, so not OSCORE, Q-Block); Proxy-Uri and Proxy-Scheme (5.05); a method that is unknown
-   (4.05); "." and ".." in Uri-Path (4.02); no resource (4.04); access by `allow` of resource and credential (4.01 for
-   who proved nothing, 4.03 for who may not); a method that the resource lacks (4.05); Accept (4.06) and Content-Format
-   (4.15) where the resource has lists. An exact path wins over a wildcard, a wildcard over a sub-tree, a longer
-   sub-tree over a shorter one; `allow` is that of the resource, else of the nearest one above it. Found by hash: the
-   cost does not grow with the number of resources. */
+   7967 and 8132 need, so not OSCORE, Q-Block); Hop-Limit (4.00); Proxy-Uri and Proxy-Scheme (5.05); a method that is
+   unknown (4.05); "." and ".." in Uri-Path (4.02); no resource (4.04); access by `allow` of resource and credential
+   (4.01 for who proved nothing, 4.03 for who may not); a method that the resource lacks (4.05); Accept (4.06) and
+   Content-Format (4.15) where the resource has lists. An exact path wins over a wildcard, a wildcard over a sub-tree, a
+   longer sub-tree over a shorter one; `allow` is that of the resource, else of the nearest one above it. Found by hash:
+   the cost does not grow with the number of resources. */
 void coax_site_route(const coax_site *site, const struct coax_message *request, const char *claim,
                      const struct credential *credential, struct site_route *route);
 

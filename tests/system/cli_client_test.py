@@ -248,7 +248,7 @@ class Responses(Command):
 
     def test_codes(self):
         for code, exit_code in ((201, OK), (203, OK), (204, OK), (205, OK), (400, CLIENT_ERROR), (404, CLIENT_ERROR),
-                                (430, CLIENT_ERROR), (500, SERVER_ERROR), (505, SERVER_ERROR), (301, ERROR)):
+                                (430, CLIENT_ERROR), (500, SERVER_ERROR), (505, SERVER_ERROR), (508, SERVER_ERROR), (301, ERROR)):
             with self.subTest(code=code):
                 done = self.ask(acknowledgement(code))
                 text = "" if exit_code == OK else rf"^coax: {code // 100}\.{code % 100:02d}\b"

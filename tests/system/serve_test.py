@@ -199,6 +199,13 @@ class Refusals(Case):
         for dots in (b".", b".."):
             self.assert_code("4.02", GET, [b"store", dots, b"time"])
 
+    def test_hop_limit(self):
+        """RFC 8768 section 3."""
+        self.assert_code("2.05", GET, "whoami", options=[(16, b"\1")])
+        for value in (b"", b"\0", b"\1\0"):
+            response = self.assert_code("4.00", GET, "whoami", options=[(16, value)])
+            self.assertIn("Hop-Limit", response.text)
+
     def test_elective_options_are_ignored(self):
         for number, value in ((10, b"x"), (65000, b""), (OBSERVE, b""), (CONTENT_FORMAT, b"1234"), (ETAG, b""), (ETAG, b"x" * 9),
                               (MAX_AGE, b"12345"), (60, b"\1")):

@@ -16,6 +16,7 @@ struct served {
     /* what the handler got */
     uint8_t code, got[SERVED_MAXIMUM];
     size_t got_size;
+    bool got_if_none_match;
     void *got_body;
     /* what it answers */
     uint8_t answer_code;
@@ -94,6 +95,8 @@ static inline void served_handler(coax_exchange *exchange, const coax_message *r
     served->code = coax_message_code(request);
     served->got_size = coax_message_payload_size(request);
     served->got_body = coax_exchange_body(exchange);
+    coax_option option;
+    served->got_if_none_match = coax_message_option(request, COAX_OPTION_IF_NONE_MATCH, &option);
     if (served->got_size > 0) {
         memcpy(served->got, coax_message_payload(request), served->got_size);
     }
@@ -138,6 +141,7 @@ struct ask {
     const uint8_t *echo; /* 16 bytes, may be NULL */
     int observe;         /* the option's value plus 1; 0: none */
     uint32_t size1;
+    bool if_none_match;
     uint8_t client; /* whose; 0 is as 7 */
 };
 
@@ -166,6 +170,9 @@ static inline void served_send(struct served *served, const struct ask *ask) {
     }
     if (ask->tag != NULL) {
         assert_int_equal(coax_option_write(&options, COAX_OPTION_REQUEST_TAG, ask->tag, strlen(ask->tag)), COAX_OK);
+    }
+    if (ask->if_none_match) {
+        assert_int_equal(coax_option_write(&options, COAX_OPTION_IF_NONE_MATCH, NULL, 0), COAX_OK);
     }
     if (ask->size1 != 0) {
         assert_int_equal(coax_option_write_uint(&options, COAX_OPTION_SIZE1, ask->size1), COAX_OK);

@@ -22,13 +22,14 @@ static bool write_key(struct body_key *key, const void *bytes, size_t size) {
 }
 
 /* The options that say which block, and those that are no part of a cache's key (RFC 7252 section 5.4.2). An Observe
-   stays out so that the rest of a notification is found by a plain request (RFC 7959 section 2.6). */
+   stays out so that the rest of a notification is found by a plain request (RFC 7959 section 2.6), an If-None-Match
+   because it comes with the first block only (section 2.10). */
 static bool counts(uint16_t number, enum body_direction direction) {
     if (number == COAX_OPTION_REQUEST_TAG) {
         return direction == BODY_UPLOAD;
     }
     return number != COAX_OPTION_BLOCK1 && number != COAX_OPTION_BLOCK2 && number != COAX_OPTION_OBSERVE
-           && !coax_option_is_no_cache_key(number);
+           && number != COAX_OPTION_IF_NONE_MATCH && !coax_option_is_no_cache_key(number);
 }
 
 bool coax_body_key_make(struct body_key *key, const struct coax_remote *remote, enum body_direction direction,

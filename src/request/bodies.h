@@ -29,8 +29,9 @@ struct body {
     void *user_body;
     uint64_t total;               /* of a download, or what came of an upload */
     struct block block;           /* of an upload: the last one that came */
+    bool if_none_match;           /* of an upload: its first block had the option */
     uint8_t code;                 /* of a download: the response's */
-    struct option_writer options; /* and its options, in memory of their own */
+    struct option_writer options; /* and its options, or an upload's with that one; in memory of their own */
     size_t key_size;
     uint8_t key[];
 };

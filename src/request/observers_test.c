@@ -267,11 +267,27 @@ static void a_large_state_is_fetched(void **state) {
     struct coax_message message = expect_notification(served, COAX_CON);
     assert_int_equal(coax_message_option_uint(&message, COAX_OPTION_BLOCK2, 0), 8 | 6);
     assert_int_equal(message.payload.size, 1024);
+    struct coax_option etag;
+    assert_true(coax_message_option(&message, COAX_OPTION_ETAG, &etag));
     acknowledge(served, &message);
     unsigned handled = served->handled;
     served_expect(served, ASK(.code = COAX_GET, .block2 = BLOCK(1, 0, 6)), COAX_CONTENT, 0, BLOCK(1, 0, 6), 1024, 176);
     assert_int_equal(served->handled, handled);
     assert_int_equal(observers(served), 1);
+}
+
+/* RFC 7959 section 2.6, figure 13: the size of the registration's Block2 holds for the notifications, too. */
+static void notifications_have_the_size_of_block_that_was_asked_for(void **state) {
+    struct served *served = *state;
+    served->data_size = 1100;
+    (void)observe(served, ASK(.token = "ob", .block2 = BLOCK(0, 0, 2)));
+    for (int i = 0; i < 2; i++) {
+        change(served);
+        struct coax_message message = expect_notification(served, COAX_CON);
+        assert_int_equal(coax_message_option_uint(&message, COAX_OPTION_BLOCK2, 0), 8 | 2);
+        assert_int_equal(message.payload.size, 64);
+        acknowledge(served, &message);
+    }
 }
 
 static void paths_below_are_apart(void **state) {
@@ -423,6 +439,7 @@ int main(void) {
         SERVED(non_confirmable_ones_are_spaced_and_confirmed_at_times),
         SERVED(a_state_for_all_is_told_without_asking),
         SERVED(a_large_state_is_fetched),
+        SERVED(notifications_have_the_size_of_block_that_was_asked_for),
         SERVED(paths_below_are_apart),
         SERVED(a_resource_that_goes_says_so),
         SERVED(answers_may_be_late),

@@ -85,6 +85,28 @@ static void non_confirmable_both_ways(void **state) {
     stack_fixture_stop(&fixture);
 }
 
+/* RFC 7252 section 5.2.3: the server chooses the type of a separate response. */
+static void a_separate_response_may_be_of_the_other_type(void **state) {
+    (void)state;
+    for (int non = 0; non < 2; non++) {
+        struct stack_fixture fixture;
+        struct asked asked;
+        stack_fixture_start(&fixture, NULL);
+        coax_request_set_non_confirmable(asked_make(&fixture, &asked), non != 0);
+        assert_int_equal(asked_send(&asked, stack_fixture_remote(&fixture, client_path(9))), COAX_OK);
+        const struct wire_datagram *sent = wire_next(&fixture.wire);
+        answer(&fixture, client_path(9), sent, non != 0 ? COAX_CON : COAX_NON, 0x4321, COAX_CONTENT, "other");
+        assert_int_equal(asked.callbacks, 1);
+        assert_string_equal(asked.payload, "other");
+        if (non != 0) {
+            WIRE_EXPECT(&fixture.wire, "\x60\x00\x43\x21");
+        }
+        stack_fixture_pass_ms(&fixture, 100000);
+        wire_expect_nothing(&fixture.wire);
+        stack_fixture_stop(&fixture);
+    }
+}
+
 /* What time runs out, when, and what the text then says was waited for. */
 struct timeout_case {
     uint32_t timeout_ms;
@@ -495,6 +517,7 @@ int main(void) {
         cmocka_unit_test(an_error_code_is_a_response),
         cmocka_unit_test(a_separate_response_completes),
         cmocka_unit_test(non_confirmable_both_ways),
+        cmocka_unit_test(a_separate_response_may_be_of_the_other_type),
         cmocka_unit_test(timeouts_say_what_was_waited_for),
         cmocka_unit_test(a_timeout_before_sending_names_the_owners_reason),
         cmocka_unit_test(a_reset_fails_the_request),

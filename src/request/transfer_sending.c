@@ -137,6 +137,9 @@ static enum coax_status compose_sending(struct coax_request *request, const stru
         return status; /* a body of one block needs no option */
     }
     status = write_block(options, COAX_OPTION_BLOCK1, transfer->sent, transfer->has_more, transfer->exponent);
+    if (transfer->sent > 0) {
+        coax_option_erase(options, COAX_OPTION_IF_NONE_MATCH); /* the server has it from the first (section 2.10) */
+    }
     if (status == COAX_OK) {
         coax_option_erase(options, COAX_OPTION_REQUEST_TAG);
         status = coax_option_write_uint(options, COAX_OPTION_REQUEST_TAG, transfer->request_tag);

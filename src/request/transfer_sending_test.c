@@ -39,6 +39,24 @@ static void put_with_negotiation(void **state) {
     end(&scene);
 }
 
+/* Section 2.10 */
+static void if_none_match_goes_with_the_first_block_only(void **state) {
+    (void)state;
+    struct scene scene;
+    begin(&scene, COAX_PUT, 2000, NULL);
+    assert_int_equal(coax_request_add_option(scene.request, COAX_OPTION_IF_NONE_MATCH, NULL, 0), COAX_OK);
+    assert_int_equal(send_it(&scene), COAX_OK);
+    for (int i = 0; i < 2; i++) { /* the second time from the beginning */
+        expect(&scene, "PUT If-None-Match Block1=0/1/1024", 1024);
+        reply(&scene, REPLY(.code = COAX_CONTINUE, .block1 = BLOCK(0, 1, 6)));
+        expect(&scene, "PUT !If-None-Match Block1=1/0/1024", 976);
+        reply(&scene, i == 0 ? REPLY(.code = COAX_REQUEST_ENTITY_INCOMPLETE)
+                             : REPLY(.code = COAX_CREATED, .block1 = BLOCK(1, 0, 6)));
+    }
+    expect_done(&scene, COAX_CREATED, 0);
+    end(&scene);
+}
+
 /* Section 2.9.3: 4.13 with a smaller block, to a message without blocks and to the first of them. */
 static void too_large_asks_for_smaller_blocks(void **state) {
     (void)state;
@@ -155,6 +173,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(simple_put),
         cmocka_unit_test(put_with_negotiation),
+        cmocka_unit_test(if_none_match_goes_with_the_first_block_only),
         cmocka_unit_test(too_large_asks_for_smaller_blocks),
         cmocka_unit_test(incomplete_begins_again),
         cmocka_unit_test(an_error_ends_an_upload),

@@ -1,10 +1,15 @@
 #include "request/uploads.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct body *refuse(coax_exchange *exchange, uint8_t code, const char *text) {
     (void)coax_respond_text(exchange, code, "%s", text);
     return NULL;
+}
+
+static struct body *refuse_memory(coax_exchange *exchange) {
+    return refuse(exchange, COAX_SERVICE_UNAVAILABLE, "There is no memory for the body");
 }
 
 /* RFC 7959 section 2.9.3: with the size that would be taken. */
@@ -36,7 +41,7 @@ static struct body *begin(coax_exchange *exchange, const struct coax_message *re
     }
     struct body *body = coax_body_new(layer, exchange->remote, key);
     if (body == NULL) {
-        return refuse(exchange, COAX_SERVICE_UNAVAILABLE, "There is no memory for the body");
+        return refuse_memory(exchange);
     }
     const coax_body_sink *sink = NULL;
     void *user_body = NULL;
@@ -47,9 +52,30 @@ static struct body *begin(coax_exchange *exchange, const struct coax_message *re
         }
         return NULL;
     }
+    coax_option condition;
+    body->if_none_match = coax_message_option(request, COAX_OPTION_IF_NONE_MATCH, &condition);
     body->sink = sink;
     body->user_body = user_body;
     return body;
+}
+
+/* RFC 7959 section 2.10: a client says If-None-Match with the first block only. The handler is told. */
+static bool restore_condition(struct body *body, struct coax_message *whole) {
+    struct coax_option option;
+    if (!body->if_none_match || coax_message_option(whole, COAX_OPTION_IF_NONE_MATCH, &option)) {
+        return true;
+    }
+    size_t room = whole->options.size + 1; /* it has no value, and what follows needs no more for its delta */
+    body->options = option_writer_on(malloc(room), room);
+    if (body->options.data == NULL) {
+        return false;
+    }
+    for (size_t position = 0; coax_message_next_option(whole, &position, &option);) {
+        (void)coax_option_write(&body->options, option.number, option.value, option.size);
+    }
+    (void)coax_option_write(&body->options, COAX_OPTION_IF_NONE_MATCH, NULL, 0);
+    whole->options = option_writer_bytes(&body->options);
+    return true;
 }
 
 static enum coax_status gather(struct body *body, struct bytes piece) {
@@ -76,7 +102,7 @@ static bool keep(coax_exchange *exchange, struct body *body, struct bytes piece)
     } else if (was_sink) {
         (void)refuse(exchange, COAX_INTERNAL_SERVER_ERROR, coax_status_text(status));
     } else {
-        (void)refuse(exchange, COAX_SERVICE_UNAVAILABLE, "There is no memory for the body");
+        (void)refuse_memory(exchange);
     }
     return false;
 }
@@ -133,8 +159,12 @@ struct body *coax_upload_take(coax_exchange *exchange, const struct coax_message
         acknowledge(exchange);
         return NULL;
     }
-    coax_body_take_out(body);
     *whole = *request;
+    if (!restore_condition(body, whole)) {
+        coax_body_free(body);
+        return refuse_memory(exchange);
+    }
+    coax_body_take_out(body);
     whole->payload = bytes_of(body->data, body->size);
     exchange->body = body->user_body;
     const coax_body_sink *sink = body->sink;

@@ -106,6 +106,25 @@ static void block_0_begins_anew(void **state) {
     expect_got(served, 1, 1034);
 }
 
+/* Section 2.10: clients say If-None-Match with the first block; some say it with each. */
+static void a_condition_of_the_first_block_counts(void **state) {
+    struct served *served = *state;
+    for (int with_last = 0; with_last < 2; with_last++) {
+        struct coax_message first =
+            served_ask(served, ASK(.code = COAX_PUT, .block1 = BLOCK(0, 1, 6), .size = 1024, .if_none_match = true));
+        assert_int_equal(first.code, COAX_CONTINUE);
+        served_expect(served,
+                      ASK(.code = COAX_PUT, .block1 = BLOCK(1, 0, 6), .offset = 1024, .size = 9, .tag = NULL,
+                          .if_none_match = with_last != 0),
+                      COAX_CHANGED, BLOCK(1, 0, 6), 0, 0, 0);
+        assert_true(served->got_if_none_match);
+        expect_got(served, (unsigned)with_last + 1, 1033);
+    }
+    go_on(served, 0, 0, 1024);
+    put(served, BLOCK(1, 0, 6), 1024, 9, COAX_CHANGED, BLOCK(1, 0, 6));
+    assert_false(served->got_if_none_match);
+}
+
 /* RFC 9175 section 3: two bodies at once from one client; and two clients. */
 static void bodies_are_told_apart(void **state) {
     struct served *served = *state;
@@ -305,6 +324,7 @@ int main(void) {
         SERVED(large_both_ways),
         SERVED(a_gap_is_incomplete),
         SERVED(block_0_begins_anew),
+        SERVED(a_condition_of_the_first_block_counts),
         SERVED(bodies_are_told_apart),
         SERVED(what_makes_no_sense_is_refused),
         SERVED(errors_come_with_the_first_block),

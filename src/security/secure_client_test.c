@@ -107,6 +107,24 @@ static void sends_its_hello_at_once_and_holds_the_entry(void **state) {
     pair_end(&pair);
 }
 
+/* RFC 7252 section 9.1.3.2, figure 14 */
+static void a_raw_public_key_comes_with_the_mandatory_suite_and_curve(void **state) {
+    (void)state;
+    struct pair pair;
+    coax_rpk rpk = COAX_RPK_INIT;
+    rpk.private_key = own.private_pem;
+    rpk.peer_public_key = other.public_pem;
+    pair_start(&pair);
+    pair.record = true;
+    assert_int_equal(coax_credentials_set_rpk(pair.sides[PAIR_CLIENT].credentials, "coaps://server/*", &rpk, NULL),
+                     COAX_OK);
+    assert_int_equal(pair_connect(&pair, "server", NULL), COAX_OK);
+    assert_true(hello_has(&pair, "\xc0\xae", 2));                         /* TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8 */
+    assert_true(hello_has(&pair, "\x00\x0a\x00\x08\x00\x06\x00\x17", 8)); /* secp256r1, before two others */
+    assert_true(hello_has(&pair, "\x00\x0b\x00\x02\x01\x00", 6));         /* points are uncompressed */
+    pair_end(&pair);
+}
+
 static void names_no_server_that_is_an_address(void **state) {
     (void)state;
     static const char *const hosts[] = {NULL, "192.0.2.1", "2001:db8::1", "fe80::1%eth0"};
@@ -150,6 +168,7 @@ int main(void) {
         cmocka_unit_test(uses_every_kind_but_references),
         cmocka_unit_test(says_why_an_entry_does_not_do),
         cmocka_unit_test(sends_its_hello_at_once_and_holds_the_entry),
+        cmocka_unit_test(a_raw_public_key_comes_with_the_mandatory_suite_and_curve),
         cmocka_unit_test(names_no_server_that_is_an_address),
         cmocka_unit_test(says_that_the_kinds_do_not_fit),
     };

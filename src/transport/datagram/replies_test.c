@@ -68,7 +68,27 @@ static void a_late_answer_is_separate(void **state) {
     fixture_receive_bytes(&fixture, server_path(9), true, acknowledgement, sizeof acknowledgement);
     fixture_pass_ms(&fixture, 100000);
     wire_expect_nothing(&fixture.wire);
+    FIXTURE_RECEIVE(&fixture, server_path(9), REQUEST); /* whose acknowledgement was lost all the time */
+    WIRE_EXPECT(&fixture.wire, EMPTY_ACK);
     assert_int_equal(fixture.request_count, 1);
+    fixture_stop(&fixture);
+}
+
+/* Section 5.2.2: whatever else an acknowledgement carries. */
+static void any_acknowledgement_ends_a_separate_response(void **state) {
+    (void)state;
+    struct datagram_fixture fixture;
+    fixture_start(&fixture, NULL);
+    FIXTURE_RECEIVE(&fixture, server_path(9), REQUEST);
+    fixture_pass_ms(&fixture, 200);
+    WIRE_EXPECT(&fixture.wire, EMPTY_ACK);
+    assert_int_equal(fixture_respond(&fixture.requests[0], COAX_CONTENT, "hi"), COAX_OK);
+    const struct wire_datagram *sent = wire_next(&fixture.wire);
+    assert_non_null(sent);
+    const uint8_t acknowledgement[] = {0x61, 0x44, sent->data[2], sent->data[3], 0x7a, 0xff, '!'};
+    fixture_receive_bytes(&fixture, server_path(9), true, acknowledgement, sizeof acknowledgement);
+    fixture_pass_ms(&fixture, 100000);
+    wire_expect_nothing(&fixture.wire);
     fixture_stop(&fixture);
 }
 
@@ -319,6 +339,7 @@ int main(void) {
         cmocka_unit_test(a_duplicate_gets_the_kept_answer),
         cmocka_unit_test(the_answer_is_piggybacked_until_the_delay_is_over),
         cmocka_unit_test(a_late_answer_is_separate),
+        cmocka_unit_test(any_acknowledgement_ends_a_separate_response),
         cmocka_unit_test(without_delay_the_acknowledgement_comes_with_the_next_run),
         cmocka_unit_test(a_separate_response_gives_up),
         cmocka_unit_test(non_confirmable_requests_get_such_answers),

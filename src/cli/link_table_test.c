@@ -70,8 +70,13 @@ static void what_breaks_off_is_said(void **state) {
 
 static void terminals_are_not_driven(void **state) {
     (void)state;
-    assert_int_equal(table("</a>;title=\"\x1b[2J\nx\"", false), 1);
-    assert_string_equal(out, "coap://h/a  -     -        -    \\x1B[2J x\n");
+    assert_int_equal(table("</a>;title=\"\x1b[2J\"", false), 0); /* no link-format at all */
+    assert_int_equal(error.status, COAX_E_SYNTAX);
+    assert_int_equal(table("</a>;title=\"\xc2\x9b"
+                           "2J x\"",
+                           false),
+                     1); /* CSI of eight bits */
+    assert_string_equal(out, "coap://h/a  -     -        -    \\xc2\\x9b2J x\n");
 }
 
 static void what_is_huge_is_cut(void **state) {

@@ -63,7 +63,7 @@ static inline void served_close_sink(void *body, bool complete) {
     served->sink_incomplete += !complete;
 }
 
-static const coax_body_sink served_sink = {served_write, served_close_sink};
+static const coax_body_sink served_sink = {.write = served_write, .close = served_close_sink};
 
 static inline uint8_t served_open_sink(coax_exchange *exchange, const coax_message *request,
                                        const coax_body_sink **sink, void **body, void *user) {

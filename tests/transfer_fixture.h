@@ -25,7 +25,9 @@ struct scene {
     unsigned progresses, cancel_at;
     uint8_t source_data[BODY_MAXIMUM];
     size_t source_size;
-    enum coax_status sink_status, source_status;
+    enum coax_status sink_status, begin_status, source_status;
+    unsigned begun;
+    char begun_etag[9]; /* of the body that begins */
 };
 
 static inline void ended(coax_request *request, const coax_message *response, const coax_error *error, void *user) {
@@ -179,8 +181,20 @@ static inline void close_source(void *body) {
 
 static const coax_body_source source = {read_body, close_source};
 
+static inline enum coax_status begin_body(void *body, const coax_message *response) {
+    struct scene *scene = body;
+    coax_option etag = {.size = 0};
+    if (coax_message_option(response, COAX_OPTION_ETAG, &etag)) {
+        memcpy(scene->begun_etag, etag.value, etag.size);
+    }
+    scene->begun_etag[etag.size] = '\0';
+    scene->begun++;
+    return scene->begin_status;
+}
+
 static inline enum coax_status write_body(void *body, uint64_t offset, const void *piece, size_t size) {
     struct scene *scene = body;
+    assert_true(scene->begun > 0);
     assert_true(offset == 0 || offset == scene->body_size);
     assert_true(offset + size <= BODY_MAXIMUM);
     memcpy(scene->body + offset, piece, size);
@@ -195,7 +209,7 @@ static inline void close_sink(void *body, bool complete) {
     assert_int_equal(scene->callbacks, 0);
 }
 
-static const coax_body_sink sink = {write_body, close_sink};
+static const coax_body_sink sink = {write_body, close_sink, begin_body};
 
 static inline void note_progress(coax_request *request, const coax_progress *progress, void *user) {
     struct scene *scene = user;

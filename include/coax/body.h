@@ -5,6 +5,7 @@
 #define COAX_BODY_H
 
 #include <coax/export.h>
+#include <coax/message.h>
 #include <coax/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +34,10 @@ typedef struct coax_body_sink {
     enum coax_status (*write)(void *body, uint64_t offset, const void *piece, size_t size);
     /* Called once, after the last write; `complete`: all of it came. May be NULL. */
     void (*close)(void *body, bool complete);
+    /* For the body of a response: called with the message that brings a body's first piece, before that is written, and
+       again if another body takes its place; its options (ETag, Content-Format) are the body's. Any other status than
+       COAX_OK ends the transfer with it. May be NULL. */
+    enum coax_status (*begin)(void *body, const coax_message *response);
 } coax_body_sink;
 
 /* How far a request's bodies have come, in bytes; COAX_SIZE_UNKNOWN for a whole that is not known. */

@@ -2,19 +2,27 @@
 
 #include "cli/complain.h"
 #include "cli/credential_files.h"
+#include "cli/download.h"
 #include "cli/interrupt.h"
 #include "cli/message_log.h"
 #include "cli/output.h"
 #include "cli/payload.h"
+#include "cli/progress.h"
 #include "cli/release.h"
 #include "cli/request_settings.h"
+#include "cli/upload.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* One run of the verb. */
 struct call {
     const struct request_settings *settings;
+    struct upload upload; /* the payload's file; none: fd is -1 */
+    bool downloads;       /* the body goes where `download` says, piece by piece */
+    struct download download;
+    struct progress progress;
     coax_endpoint *endpoint;
     coax_request *request;         /* NULL before it is made and after it is answered */
     coax_observation *observation; /* NULL where none is */
@@ -72,11 +80,24 @@ static void end(struct call *call, int code) {
     coax_endpoint_stop(call->endpoint);
 }
 
+static void on_progress(coax_request *request, const coax_progress *now, void *user) {
+    struct call *call = user;
+    (void)request;
+    call->progress.skipped = call->download.skipped;
+    progress_show(&call->progress, now, (uint64_t)elapsed_ms(call));
+}
+
 static void on_response(coax_request *request, const coax_message *response, const coax_error *error, void *user) {
     struct call *call = user;
     struct answer answer = answer_of(call, response, coax_request_remote(request));
+    answer.is_kept = call->downloads;
     call->request = NULL; /* it dies when this returns */
-    end(call, response != NULL ? output_response(call->settings, &answer) : report_error(call, error));
+    progress_clear(&call->progress);
+    int code = download_report(&call->download); /* our own trouble says more than what it led to */
+    if (code == EXIT_OK) {
+        code = response != NULL ? output_response(call->settings, &answer) : report_error(call, error);
+    }
+    end(call, code);
 }
 
 /* The response that ended an observation says more than that it did. */
@@ -111,8 +132,54 @@ static enum coax_status add_options(const struct call *call) {
     return status;
 }
 
+/* A large body needs no memory, unless it is shown as a whole: on a terminal, in JSON, or as one state of many. */
+static int prepare_download(struct call *call) {
+    const struct request_settings *settings = call->settings;
+    bool to_file = settings->output != NULL && strcmp(settings->output, "-") != 0;
+    call->downloads = !settings->observes && (to_file || (!settings->json && isatty(STDOUT_FILENO) == 0));
+    if (!call->downloads) {
+        return EXIT_OK;
+    }
+    int code = download_prepare(&call->download, to_file ? settings->output : NULL);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    enum coax_status status = coax_request_set_sink(call->request, &download_sink, &call->download);
+    if (status == COAX_OK && settings->code == COAX_GET) {
+        status = download_resume(&call->download, call->request);
+    }
+    return status == COAX_OK ? EXIT_OK : fail(call, status, coax_status_text(status));
+}
+
+static int set_payload(struct call *call, const struct payload *payload) {
+    const struct request_settings *settings = call->settings;
+    enum coax_status status;
+    if (call->upload.fd >= 0) {
+        status = coax_request_set_source(call->request, settings->content_format, call->upload.size, &upload_source,
+                                         &call->upload);
+    } else if (payload->size == 0 && settings->content_format < 0) {
+        return EXIT_OK;
+    } else {
+        status = coax_request_set_payload(call->request, settings->content_format, payload->data, payload->size);
+    }
+    if (status == COAX_E_TOO_LARGE) {
+        char text[128];
+        snprintf(text, sizeof text, "the payload, %zu bytes, is too large to be sent from memory; name its file",
+                 payload->size);
+        return fail(call, status, text);
+    }
+    return status == COAX_OK ? EXIT_OK : fail(call, status, coax_status_text(status));
+}
+
+static enum coax_status set_progress(struct call *call) {
+    const struct request_settings *settings = call->settings;
+    call->progress.wanted =
+        isatty(STDERR_FILENO) != 0 && !settings->quiet && settings->verbose == 0 && !settings->observes;
+    return call->progress.wanted ? coax_request_set_progress(call->request, on_progress, call) : COAX_OK;
+}
+
 /* Puts everything into the request that the settings say. */
-static int fill_request(const struct call *call, const struct payload *payload) {
+static int fill_request(struct call *call, const struct payload *payload) {
     const struct request_settings *settings = call->settings;
     coax_request_set_non_confirmable(call->request, settings->non_confirmable);
     coax_request_set_timeout(call->request, settings->timeout_ms);
@@ -123,22 +190,16 @@ static int fill_request(const struct call *call, const struct payload *payload) 
     if (status == COAX_OK && settings->retries != 0) {
         status = coax_request_set_retries(call->request, settings->retries);
     }
+    if (status == COAX_OK) {
+        status = set_progress(call);
+    }
     if (status != COAX_OK) {
         return fail(call, status,
                     status == COAX_E_TOO_LARGE ? "the options are too large for one message; leave some out"
                                                : coax_status_text(status));
     }
-    if (payload->size == 0 && settings->content_format < 0) {
-        return EXIT_OK;
-    }
-    status = coax_request_set_payload(call->request, settings->content_format, payload->data, payload->size);
-    if (status == COAX_E_TOO_LARGE) {
-        char text[128];
-        snprintf(text, sizeof text, "the payload, %zu bytes, is too large to be sent from memory; name its file",
-                 payload->size);
-        return fail(call, status, text);
-    }
-    return status == COAX_OK ? EXIT_OK : fail(call, status, coax_status_text(status));
+    int code = set_payload(call, payload);
+    return code == EXIT_OK ? prepare_download(call) : code;
 }
 
 static int wait_for_answer(struct call *call) {
@@ -198,25 +259,24 @@ static int open_endpoint(struct call *call) {
     return EXIT_OK;
 }
 
-static int find_payload(const struct request_settings *settings, struct payload *payload) {
+/* A file is read as it is sent; a pipe and a terminal now. */
+static int find_payload(const struct request_settings *settings, struct upload *upload, struct payload *payload) {
     if (settings->payload != NULL) {
         return payload_copy(payload, settings->payload);
     }
-    if (settings->payload_file != NULL) {
-        return payload_read_file(payload, settings->payload_file, settings->quiet);
+    const char *file = settings->payload_file;
+    if (file == NULL && method_has_payload(settings->code) && payload_waits_in_stdin()) {
+        file = "-";
     }
-    if (method_has_payload(settings->code) && payload_waits_in_stdin()) {
-        return payload_read_file(payload, "-", settings->quiet);
-    }
-    return EXIT_OK;
+    return file == NULL || upload_open(upload, file) ? EXIT_OK : payload_read_file(payload, file, settings->quiet);
 }
 
 static int run(const struct request_settings *settings) {
     struct payload payload = {NULL, 0};
-    struct call call = {.settings = settings};
+    struct call call = {.settings = settings, .upload.fd = -1};
     clock_gettime(CLOCK_MONOTONIC, &call.start);
     interrupt_watch();
-    int code = find_payload(settings, &payload);
+    int code = find_payload(settings, &call.upload, &payload);
     if (code == EXIT_OK) {
         code = open_endpoint(&call);
     }
@@ -224,6 +284,8 @@ static int run(const struct request_settings *settings) {
         interrupt_stops(call.endpoint);
         code = ask(&call, &payload);
         coax_request_cancel(call.request);
+        progress_clear(&call.progress);
+        download_say_what_is_left(&call.download);
         coax_observation_cancel(call.observation);
         (void)coax_endpoint_process(call.endpoint, NULL); /* the server is told */
         release_connections(call.endpoint);

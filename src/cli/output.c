@@ -113,10 +113,10 @@ int output_response(const struct request_settings *settings, const struct answer
     bool to_file = code == EXIT_OK && settings->output != NULL && strcmp(settings->output, "-") != 0;
     report(settings, message);
     int written = EXIT_OK;
-    if (to_file) {
+    if (to_file && !answer->is_kept) {
         written =
             output_file_write(settings->output, coax_message_payload(message), coax_message_payload_size(message));
-    } else if (code == EXIT_OK && !settings->json) {
+    } else if (code == EXIT_OK && !settings->json && !answer->is_kept) {
         written = print_payload(settings, message);
     }
     if (settings->json) {

@@ -27,6 +27,7 @@ static int fail(const char *path) {
     return complain(EXIT_ERROR, "cannot write the payload to %s: %s", path, strerror(errno));
 }
 
+/* What is no regular file. */
 static int write_in_place(const char *path, const void *data, size_t size) {
     int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
@@ -66,16 +67,38 @@ static int write_and_rename(const char *path, mode_t mode, const void *data, siz
     return EXIT_OK;
 }
 
-int output_file_write(const char *path, const void *data, size_t size) {
-    struct stat status;
-    if (stat(path, &status) != 0) {
-        return write_and_rename(path, new_file_mode(), data, size);
-    }
-    if (!S_ISREG(status.st_mode)) {
-        return write_in_place(path, data, size);
-    }
-    char *real = realpath(path, NULL); /* a symlink stays, and what it leads to is replaced */
-    int code = write_and_rename(real != NULL ? real : path, status.st_mode & 07777, data, size);
+/* The file itself need not be there. */
+static bool resolve_new(const char *path, char target[PATH_MAX]) {
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    char *folder = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    char *real = folder != NULL ? realpath(folder, NULL) : NULL;
+    int size = real != NULL ? snprintf(target, PATH_MAX, "%s/%s", strcmp(real, "/") == 0 ? "" : real, name) : -1;
+    free(folder);
     free(real);
-    return code;
+    if (size >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+    }
+    return size > 0 && size < PATH_MAX;
+}
+
+bool output_file_target(const char *path, char target[PATH_MAX], mode_t *mode, bool *in_place) {
+    struct stat status;
+    bool exists = stat(path, &status) == 0;
+    *in_place = exists && !S_ISREG(status.st_mode);
+    *mode = exists ? status.st_mode & 07777 : new_file_mode();
+    if (*in_place) { /* as it was named: a pipe has no other path */
+        return snprintf(target, PATH_MAX, "%s", path) < PATH_MAX;
+    }
+    return exists ? realpath(path, target) != NULL : resolve_new(path, target);
+}
+
+int output_file_write(const char *path, const void *data, size_t size) {
+    char target[PATH_MAX];
+    mode_t mode;
+    bool in_place;
+    if (!output_file_target(path, target, &mode, &in_place)) {
+        return fail(path);
+    }
+    return in_place ? write_in_place(target, data, size) : write_and_rename(target, mode, data, size);
 }

@@ -39,6 +39,7 @@ static bool tags_equal(const struct tag *one, const struct tag *other) {
 static bool begin_anew(struct transfer *transfer) {
     transfer->received = 0;
     transfer->is_resuming = false;
+    transfer->is_begun = false;
     transfer->etag.size = 0;
     return transfer->restarts++ < RESTARTS_MAXIMUM;
 }
@@ -65,6 +66,17 @@ static enum coax_status gather(struct coax_request *request, struct bytes piece,
     return COAX_OK;
 }
 
+static enum coax_status give_to_sink(struct transfer *transfer, const struct coax_message *response) {
+    const coax_body_sink *sink = transfer->sink;
+    enum coax_status status = COAX_OK;
+    if (sink->begin != NULL && !transfer->is_begun) {
+        status = sink->begin(transfer->sink_body, response);
+    }
+    transfer->is_begun = true;
+    return status == COAX_OK ? body_sink_write(sink, transfer->sink_body, transfer->received, response->payload)
+                             : status;
+}
+
 static enum coax_status keep_piece(struct coax_request *request, const struct coax_message *response,
                                    coax_error *error) {
     struct transfer *transfer = request->transfer;
@@ -72,7 +84,7 @@ static enum coax_status keep_piece(struct coax_request *request, const struct co
     if (transfer->sink == NULL || coax_code_class(response->code) != 2) {
         status = gather(request, response->payload, error);
     } else {
-        status = body_sink_write(transfer->sink, transfer->sink_body, transfer->received, response->payload);
+        status = give_to_sink(transfer, response);
         if (status != COAX_OK) {
             (void)coax_fail(error, status, "the body that came could not be kept");
         }
@@ -121,6 +133,7 @@ static enum transfer_verdict take_block(struct coax_request *request, const stru
     struct tag etag = tag_of(response);
     if (block->number == 0 && (transfer->received == 0 || transfer->is_resuming)) {
         transfer->received = 0;
+        transfer->is_begun = false;
         transfer->etag = etag;
         transfer->announced = coax_message_option_uint(response, COAX_OPTION_SIZE2, COAX_SIZE_UNKNOWN);
     }
@@ -153,6 +166,7 @@ static enum transfer_verdict take_single(struct coax_request *request, const str
     *whole = *response;
     if (transfer != NULL && coax_code_class(response->code) == 2) {
         transfer->received = 0;
+        transfer->is_begun = false;
         if (transfer->sink != NULL && response->code != COAX_VALID) {
             if (keep_piece(request, response, error) != COAX_OK) {
                 return TRANSFER_FAIL;

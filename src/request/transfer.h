@@ -40,6 +40,7 @@ struct transfer {
 
     const coax_body_sink *sink;
     void *sink_body;
+    bool is_begun;
     uint8_t *body; /* what was gathered */
     size_t body_capacity;
     uint64_t received, announced;

@@ -186,6 +186,45 @@ static void a_sink_takes_the_pieces(void **state) {
     expect_done(&scene, COAX_CONTENT, 1034);
     assert_int_equal(scene.closed_complete, 1);
     assert_int_equal(scene.closed_incomplete, 0);
+    assert_int_equal(scene.begun, 1);
+    end(&scene);
+}
+
+static void a_sink_is_told_what_begins(void **state) {
+    (void)state;
+    struct scene scene;
+    begin(&scene, COAX_GET, 0, NULL);
+    assert_int_equal(coax_request_set_sink(scene.request, &sink, &scene), COAX_OK);
+    assert_int_equal(send_it(&scene), COAX_OK);
+    expect(&scene, "GET", 0);
+    reply(&scene, REPLY(.code = COAX_CONTENT, .block2 = BLOCK(0, 1, 2), .etag = "1", .size = 64, .offset = 512));
+    assert_string_equal(scene.begun_etag, "1");
+    expect(&scene, "GET Block2=1/0/64", 0);
+    reply(&scene, REPLY(.code = COAX_CONTENT, .block2 = BLOCK(1, 0, 2), .etag = "2", .size = 64, .offset = 64));
+    assert_int_equal(scene.begun, 1);
+    expect(&scene, "GET Block2=0/0/64", 0);
+    reply(&scene, REPLY(.code = COAX_CONTENT, .block2 = BLOCK(0, 1, 2), .etag = "2", .size = 64));
+    assert_string_equal(scene.begun_etag, "2");
+    expect(&scene, "GET Block2=1/0/64", 0);
+    scene.begin_status = COAX_E_IO; /* it does not matter: nothing begins */
+    reply(&scene, REPLY(.code = COAX_CONTENT, .block2 = BLOCK(1, 0, 2), .etag = "2", .size = 60, .offset = 64));
+    expect_done(&scene, COAX_CONTENT, 124);
+    assert_int_equal(scene.begun, 2);
+    end(&scene);
+}
+
+static void what_may_not_begin_fails(void **state) {
+    (void)state;
+    struct scene scene;
+    begin(&scene, COAX_GET, 0, NULL);
+    scene.begin_status = COAX_E_IO;
+    assert_int_equal(coax_request_set_sink(scene.request, &sink, &scene), COAX_OK);
+    assert_int_equal(send_it(&scene), COAX_OK);
+    expect(&scene, "GET", 0);
+    reply(&scene, REPLY(.code = COAX_CONTENT, .size = 5));
+    assert_int_equal(scene.error.status, COAX_E_IO);
+    assert_int_equal(scene.body_size, 0);
+    assert_int_equal(scene.closed_incomplete, 1);
     end(&scene);
 }
 
@@ -248,6 +287,8 @@ static void an_interrupted_body_is_resumed(void **state) {
             expect_done(&scene, COAX_CONTENT, 500);
         }
         assert_int_equal(scene.closed_complete, 1);
+        assert_int_equal(scene.begun, 1);
+        assert_string_equal(scene.begun_etag, i == SAME ? "1" : "2");
         end(&scene);
     }
 }
@@ -384,6 +425,8 @@ int main(void) {
         cmocka_unit_test(wrong_blocks_fail),
         cmocka_unit_test(bodies_have_a_bound),
         cmocka_unit_test(a_sink_takes_the_pieces),
+        cmocka_unit_test(a_sink_is_told_what_begins),
+        cmocka_unit_test(what_may_not_begin_fails),
         cmocka_unit_test(a_sink_is_closed_once),
         cmocka_unit_test(an_interrupted_body_is_resumed),
         cmocka_unit_test(progress_is_told),

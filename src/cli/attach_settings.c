@@ -8,6 +8,8 @@ static const struct argument table[] = {
      offsetof(struct attach_settings, service.credentials)},
     {"files", 0, "DIR", "serve the files of DIR at /files, but none whose name begins with '.'", argument_text,
      offsetof(struct attach_settings, service.files)},
+    {"writable", 0, NULL, "clients may PUT and DELETE files there", argument_flag,
+     offsetof(struct attach_settings, service.writable)},
     {"ping-interval", 0, "SECONDS", "how long a connection may be silent before a ping asks whether it is alive [60]",
      argument_seconds, offsetof(struct attach_settings, ping_interval_ms)},
     {"verbose", 'v', NULL, "show each message on stderr; twice: what the library does, too", argument_count,

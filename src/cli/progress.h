@@ -14,7 +14,7 @@ struct progress {
     uint64_t skipped; /* bytes that were there before: they say nothing about the rate */
 };
 
-enum { PROGRESS_LINE_CAPACITY = 128 };
+enum { PROGRESS_LINE_CAPACITY = 192 };
 
 /* The line for what has come `elapsed_ms` after the start: the share if the whole is known, amounts and rate. */
 const char *progress_line(const struct progress *progress, const coax_progress *now, uint64_t elapsed_ms,

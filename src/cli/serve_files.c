@@ -1,4 +1,6 @@
 /* /files/…: the files of a folder. */
+#include "cli/serve_files.h"
+
 #include "cli/serve_path.h"
 #include "cli/serve_reply.h"
 #include "cli/serve_resources.h"
@@ -10,9 +12,6 @@
 #include <unistd.h>
 
 enum { LIST_MAXIMUM = 1024 * 1024 };
-
-/* A block's number has 20 bits, and its size is 1024 at most (RFC 7959 section 2.2). */
-static const uint64_t FILE_SIZE_MAXIMUM = UINT64_C(1024) << 20;
 
 /* "/files/sub/" for the folder "sub". */
 static bool folder_target(const char *rest, char *out, size_t capacity) {
@@ -104,12 +103,15 @@ static void get(coax_exchange *exchange, const coax_message *request, void *user
     }
 }
 
-bool serve_add_files(coax_site *site, struct files *files, coax_error *error) {
+bool serve_add_files(coax_site *site, struct files *files, bool writable, coax_error *error) {
     coax_resource_config config = COAX_RESOURCE_CONFIG_INIT;
     config.get = get;
     config.user = files;
     config.subtree = true;
     config.title = "Files";
     config.resource_type = "files";
+    if (writable) {
+        serve_files_let_write(&config);
+    }
     return coax_site_add(site, "files", &config, error) != NULL;
 }

@@ -46,7 +46,7 @@ static int set_up(void **state) {
     served->endpoint = ask_set_up();
     served->files = files_open(served->folder);
     *state = served;
-    return !serve_add_files(coax_endpoint_site(served->endpoint), served->files, NULL);
+    return !serve_add_files(coax_endpoint_site(served->endpoint), served->files, false, NULL);
 }
 
 static int tear_down(void **state) {

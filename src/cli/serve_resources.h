@@ -17,7 +17,7 @@ bool serve_add_host(coax_site *site, struct ticker *ticker, coax_error *error);
 /* serve_store.c: "/store" and all below; the store outlives the site. */
 bool serve_add_store(coax_site *site, struct store *store, coax_error *error);
 
-/* serve_files.c: "/files" and all below; the files outlive the site. */
-bool serve_add_files(coax_site *site, struct files *files, coax_error *error);
+/* serve_files.c: "/files" and all below, perhaps for PUT and DELETE, too; the files outlive the site. */
+bool serve_add_files(coax_site *site, struct files *files, bool writable, coax_error *error);
 
 #endif

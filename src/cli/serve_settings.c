@@ -21,6 +21,8 @@ static const struct argument table[] = {
      argument_texts, offsetof(struct serve_settings, service.credentials)},
     {"files", 0, "DIR", "serve the files of DIR at /files, but none whose name begins with '.'", argument_text,
      offsetof(struct serve_settings, service.files)},
+    {"writable", 0, NULL, "clients may PUT and DELETE files there", argument_flag,
+     offsetof(struct serve_settings, service.writable)},
     {"join", 0, "GROUP", "hear coap requests to a multicast group, such as ff02::fd%eth0; repeatable", argument_texts,
      offsetof(struct serve_settings, groups)},
     {"origin", 0, "URL", "let pages of this origin connect by WebSocket, or '*'; repeatable; else those of this host",

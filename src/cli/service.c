@@ -62,6 +62,9 @@ static int add_resources(struct service *service) {
         return complain(EXIT_ERROR, "no random bytes: %s", strerror(errno));
     }
     const char *folder = service->settings->files;
+    if (folder == NULL && service->settings->writable) {
+        return complain(EXIT_USAGE, "--writable is about the folder of --files, which is not given");
+    }
     if (folder != NULL && (service->files = files_open(folder)) == NULL) {
         return complain(EXIT_USAGE, "--files '%s': %s", folder, strerror(errno));
     }
@@ -69,7 +72,7 @@ static int add_resources(struct service *service) {
     service->store = store_new(seed);
     bool good = service->store != NULL && serve_add_basics(site, &service->ticker, folder != NULL, &error)
                 && serve_add_host(site, &service->ticker, &error) && serve_add_store(site, service->store, &error)
-                && (folder == NULL || serve_add_files(site, service->files, &error));
+                && (folder == NULL || serve_add_files(site, service->files, service->settings->writable, &error));
     return good ? EXIT_OK : service_fail(&error);
 }
 

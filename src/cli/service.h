@@ -10,6 +10,7 @@
 struct service_settings {
     struct argument_texts credentials; /* files */
     const char *files;                 /* a folder; NULL: none */
+    bool writable;                     /* clients may change what is in it */
     unsigned verbose;
 };
 

@@ -36,6 +36,13 @@ static void rows_are_aligned_lines(void **state) {
     assert_string_equal(out, "coap://h/a  -     -        -    -\n");
 }
 
+/* RFC 7641 section 6: it has no value and stands once; what else there is means nothing. */
+static void obs_is_a_flag(void **state) {
+    (void)state;
+    assert_int_equal(table("</a>;obs=\"no\";obs;obs=0", false), 1);
+    assert_string_equal(out, "coap://h/a  -     -        obs  -\n");
+}
+
 static void targets_are_resolved(void **state) {
     (void)state;
     assert_int_equal(json("<>,<coap://other/x>,</a?b=c>,<rel>,</x?u=coap://y>"), 5);
@@ -93,10 +100,10 @@ static void what_is_huge_is_cut(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_are_aligned_lines),  cmocka_unit_test(targets_are_resolved),
-        cmocka_unit_test(json_has_all_attributes), cmocka_unit_test(nothing_is_no_table),
-        cmocka_unit_test(what_breaks_off_is_said), cmocka_unit_test(terminals_are_not_driven),
-        cmocka_unit_test(what_is_huge_is_cut),
+        cmocka_unit_test(rows_are_aligned_lines),   cmocka_unit_test(obs_is_a_flag),
+        cmocka_unit_test(targets_are_resolved),     cmocka_unit_test(json_has_all_attributes),
+        cmocka_unit_test(nothing_is_no_table),      cmocka_unit_test(what_breaks_off_is_said),
+        cmocka_unit_test(terminals_are_not_driven), cmocka_unit_test(what_is_huge_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

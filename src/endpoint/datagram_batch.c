@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -102,6 +104,13 @@ size_t coax_batch_receive(struct datagram_batch *batch, const struct udp_socket 
     return count < 0 ? 0 : (size_t)count;
 }
 
+/* It went in a circle, or its fragments did not all arrive: that passes, and retransmission mends it (RFC 7252
+   section 4.2). The system has the same errno for it as for an unreachable host. */
+static bool is_time_exceeded(const struct sock_extended_err *reported) {
+    return (reported->ee_origin == SO_EE_ORIGIN_ICMP && reported->ee_type == ICMP_TIME_EXCEEDED)
+           || (reported->ee_origin == SO_EE_ORIGIN_ICMP6 && reported->ee_type == ICMP6_TIME_EXCEEDED);
+}
+
 static int error_of(struct msghdr *header) {
     for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control != NULL; control = CMSG_NXTHDR(header, control)) {
         bool is_ip4 = control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_RECVERR;
@@ -109,7 +118,7 @@ static int error_of(struct msghdr *header) {
         if (is_ip4 || is_ip6) {
             struct sock_extended_err reported;
             memcpy(&reported, CMSG_DATA(control), sizeof reported);
-            return (int)reported.ee_errno;
+            return is_time_exceeded(&reported) ? 0 : (int)reported.ee_errno;
         }
     }
     return 0;

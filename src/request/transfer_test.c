@@ -36,6 +36,23 @@ static void early_negotiation(void **state) {
     end(&scene);
 }
 
+/* Section 2.3: what the server gives is what the next request asks for. */
+static void the_server_may_give_smaller_blocks(void **state) {
+    (void)state;
+    struct scene scene;
+    begin(&scene, COAX_GET, 0, NULL);
+    assert_int_equal(coax_request_set_block_size(scene.request, 256), COAX_OK);
+    assert_int_equal(send_it(&scene), COAX_OK);
+    expect(&scene, "GET Block2=0/0/256", 0);
+    for (int i = 0; i < 2; i++) {
+        reply(&scene, REPLY(.code = COAX_CONTENT, .block2 = BLOCK(i, 1, 1), .size = 32, .offset = (size_t)i * 32));
+        expect(&scene, i == 0 ? "GET Block2=1/0/32" : "GET Block2=2/0/32", 0);
+    }
+    reply(&scene, REPLY(.code = COAX_CONTENT, .block2 = BLOCK(2, 0, 1), .size = 1, .offset = 64));
+    expect_done(&scene, COAX_CONTENT, 65);
+    end(&scene);
+}
+
 /* Figure 4: the client wants smaller blocks than the first that came; figures 5 and 6 with it: nothing of this depends
    on lost acknowledgements, which the transport makes up for. */
 static void late_negotiation(void **state) {
@@ -418,6 +435,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(simple_get),
         cmocka_unit_test(early_negotiation),
+        cmocka_unit_test(the_server_may_give_smaller_blocks),
         cmocka_unit_test(late_negotiation),
         cmocka_unit_test(large_both_ways),
         cmocka_unit_test(a_body_that_changes_is_asked_for_anew),

@@ -14,6 +14,7 @@ static void go_on(struct served *served, int number, size_t offset, size_t size)
         served_ask(served, ASK(.code = COAX_PUT, .block1 = BLOCK(number, 1, 6), .offset = offset, .size = size));
     assert_int_equal(response.code, COAX_CONTINUE);
     assert_int_equal(coax_message_option_uint(&response, COAX_OPTION_BLOCK1, 0), number << 4 | 8 | 6);
+    assert_int_equal(coax_message_option_uint(&response, COAX_OPTION_BLOCK2, 999), 999); /* there is none */
     assert_int_equal(response.payload.size, 0);
 }
 

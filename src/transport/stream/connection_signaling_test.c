@@ -10,6 +10,7 @@ static void both_ends_begin_with_a_csm(void **state) {
     struct capabilities told = capabilities_base;
     coax_csm_read(&csm, &told);
     assert_int_equal(told.max_message_size, fixture_settings.max_stream_message_size);
+    assert_true(told.block_wise_transfer);
     struct connection *dialled = fixture_dial(fixture);
     fixture_connected(fixture, dialled);
     assert_int_equal(fixture_next_code(fixture, fixture_link_of(dialled)), COAX_CSM);

@@ -106,6 +106,7 @@ static inline struct datagram_settings fixture_settings(void) {
         .max_replies = config.max_replies,
         .max_replies_per_peer = config.max_replies_per_peer,
         .max_message_size = config.max_message_size,
+        .max_token_size = config.max_token_size,
         .session_idle_ms = config.session_idle_ms,
     };
 }

@@ -128,7 +128,8 @@ static inline void answer_with(struct stack_fixture *fixture, struct path from, 
     uint8_t data[512];
     size_t size;
     assert_non_null(request);
-    assert_int_equal(coax_datagram_decode(&message, request->data, request->size, TOKEN_MAXIMUM, NULL, NULL), COAX_OK);
+    assert_int_equal(coax_datagram_decode(&message, request->data, request->size, EXTENDED_TOKEN_MAXIMUM, NULL, NULL),
+                     COAX_OK);
     message.id = type == COAX_ACK || type == COAX_RST ? message.id : id;
     message.type = type;
     message.code = code;

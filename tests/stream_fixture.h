@@ -28,7 +28,7 @@ struct fixture_link {
 struct fixture_note {
     struct coax_remote *remote;
     struct incoming *incoming;
-    uint8_t code, token_size, token[8];
+    uint8_t code, token_size, token[TOKEN_ROOM];
 };
 
 struct stream_fixture {
@@ -140,6 +140,7 @@ static const struct stream_settings fixture_settings = {
     .ping_timeout_ms = 20000,
     .release_timeout_ms = 3000,
     .session_idle_ms = 300000,
+    .max_token_size = 16,
 };
 
 static int stream_fixture_set_up(void **state) {
@@ -200,7 +201,7 @@ static inline struct fixture_link *fixture_link_of(const struct connection *conn
 /* The next message that was written; false if there is none. */
 static inline bool fixture_next(struct stream_fixture *fixture, struct fixture_link *link,
                                 struct coax_message *message) {
-    static const struct frame_limits limits = {FIXTURE_OUTPUT, 8};
+    static const struct frame_limits limits = {FIXTURE_OUTPUT, TOKEN_ROOM};
     size_t size = 0;
     coax_stream_flush(&fixture->layer);
     if (link->read == link->size) {
@@ -209,7 +210,7 @@ static inline bool fixture_next(struct stream_fixture *fixture, struct fixture_l
     assert_int_equal(coax_frame_peek(link->output + link->read, link->size - link->read, &limits, &size, NULL),
                      COAX_OK);
     assert_true(size > 0 && size <= link->size - link->read);
-    assert_int_equal(coax_frame_decode(FRAME_STREAM, message, link->output + link->read, size, 8, NULL), COAX_OK);
+    assert_int_equal(coax_frame_decode(FRAME_STREAM, message, link->output + link->read, size, TOKEN_ROOM, NULL), COAX_OK);
     link->read += size;
     return true;
 }

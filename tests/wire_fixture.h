@@ -90,7 +90,7 @@ static inline struct coax_message wire_expect_message(struct wire *wire) {
     struct coax_message message;
     const struct wire_datagram *datagram = wire_next(wire);
     assert_non_null(datagram);
-    assert_int_equal(coax_datagram_decode(&message, datagram->data, datagram->size, TOKEN_MAXIMUM, NULL, NULL),
+    assert_int_equal(coax_datagram_decode(&message, datagram->data, datagram->size, EXTENDED_TOKEN_MAXIMUM, NULL, NULL),
                      COAX_OK);
     return message;
 }

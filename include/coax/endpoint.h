@@ -61,6 +61,10 @@ typedef struct coax_endpoint_config {
     uint32_t max_replies;          /* message IDs remembered in all; the oldest answered one goes first [100000] */
     uint32_t max_replies_per_peer; /* [64] */
     uint32_t max_message_size; /* of a message, in and out, in bytes [2048], 128 to 65535; over DTLS 16128 at most */
+    /* extended tokens (RFC 8974) */
+    uint32_t max_token_size; /* of a request that comes, in bytes; connections announce it [8], to 64. A longer one over
+                                UDP is answered 4.00 if this is more than 8, else rejected as malformed */
+    uint32_t token_size; /* of own requests, in bytes, where the peer takes so many: else 8 [8], to max_token_size */
     /* bodies in blocks (RFC 7959) and observations (RFC 7641) */
     uint32_t block_size;      /* the largest block that is sent and asked for over datagrams, in bytes [1024]: 16,
                                  32, 64, 128, 256, 512 or 1024 */
@@ -112,6 +116,7 @@ typedef struct coax_endpoint_config {
     .exchange_lifetime_ms = 247000, .empty_ack_delay_ms = 100, .response_timeout_ms = 93000, .max_peers = 20000, \
     .max_sessions = 10000, .max_handshakes = 1000, .max_requests = 10000, .max_exchanges = 10000, \
     .max_queue_per_peer = 64, .max_replies = 100000, .max_replies_per_peer = 64, .max_message_size = 2048, \
+    .max_token_size = 8, .token_size = 8, \
     .block_size = 1024, .max_body_size = 8388608, .max_body_memory = 67108864, .max_bodies = 1000, \
     .body_timeout_ms = 247000, .max_observers = 100000, .max_observers_per_peer = 100, \
     .handshake_timeout_ms = 30000, .session_idle_ms = 300000, .max_connections = 10000, \

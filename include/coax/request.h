@@ -89,7 +89,9 @@ COAX_API void coax_request_set_non_confirmable(coax_request *request, bool non_c
    non-confirmable one after the endpoint's response_timeout_ms). Without effect once sent. */
 COAX_API void coax_request_set_timeout(coax_request *request, uint32_t timeout_ms);
 
-/* Uses this token (0 to 8 bytes) instead of a random one of 8 bytes: for tests. COAX_E_TOO_LARGE, COAX_E_STATE. */
+/* Uses this token (0 to 8 bytes, or to max_token_size) instead of a random one: for tests, and for who keeps state in
+   it (RFC 8974). If the peer does not take one of more than 8 bytes, the request fails: COAX_E_TOO_LARGE on a
+   connection, COAX_E_RESET over UDP, or it is answered 4.00. COAX_E_TOO_LARGE, COAX_E_STATE. */
 COAX_API enum coax_status coax_request_set_token(coax_request *request, const void *token, size_t size);
 
 /* Sends. On success the endpoint owns the request and `callback` will be called exactly once (never inside this call);

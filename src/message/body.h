@@ -5,7 +5,11 @@
 #include "message/message.h"
 
 /* RFC 7252 section 3; RFC 8974 section 2.1. */
-enum { TOKEN_MAXIMUM = 8, EXTENDED_TOKEN_MAXIMUM = 65804 };
+enum {
+    TOKEN_MAXIMUM = 8,
+    EXTENDED_TOKEN_MAXIMUM = 65804,
+    TOKEN_ROOM = 64, /* the longest that is kept: enough for a client's state, and no burden for who has 8 bytes */
+};
 
 /* COAX_E_FORMAT if the code, which stands at `offset`, is of one of the classes in the bit set `reserved`. */
 enum coax_status coax_body_check_code(uint8_t code, size_t offset, unsigned reserved, coax_error *error);

@@ -30,9 +30,12 @@ static uint32_t find_uint(const struct coax_message *message, uint8_t code, uint
     return find(message, code, number, &option) ? (uint32_t)coax_option_uint(&option) : otherwise;
 }
 
-/* RFC 8974 section 2.2.1: a value out of range stands for the nearest in it. */
-static uint32_t token_maximum_of(uint32_t value) {
-    return value < TOKEN_MAXIMUM ? TOKEN_MAXIMUM : value > EXTENDED_TOKEN_MAXIMUM ? EXTENDED_TOKEN_MAXIMUM : value;
+/* RFC 8974 section 2.2.1: a smaller value than the base is ignored, a larger one than possible stands for that. */
+static uint32_t token_maximum_of(uint32_t value, uint32_t otherwise) {
+    if (value < TOKEN_MAXIMUM) {
+        return otherwise;
+    }
+    return value > EXTENDED_TOKEN_MAXIMUM ? EXTENDED_TOKEN_MAXIMUM : value;
 }
 
 void coax_csm_read(const struct coax_message *csm, struct capabilities *capabilities) {
@@ -40,7 +43,8 @@ void coax_csm_read(const struct coax_message *csm, struct capabilities *capabili
     capabilities->max_message_size =
         find_uint(csm, COAX_CSM, SIGNALING_MAX_MESSAGE_SIZE, capabilities->max_message_size);
     capabilities->token_maximum =
-        token_maximum_of(find_uint(csm, COAX_CSM, SIGNALING_EXTENDED_TOKEN_LENGTH, capabilities->token_maximum));
+        token_maximum_of(find_uint(csm, COAX_CSM, SIGNALING_EXTENDED_TOKEN_LENGTH, capabilities->token_maximum),
+                         capabilities->token_maximum);
     capabilities->block_wise_transfer |= find(csm, COAX_CSM, SIGNALING_BLOCK_WISE_TRANSFER, &option);
 }
 
@@ -114,7 +118,8 @@ struct coax_message coax_csm_make(uint8_t room[SIGNALING_ROOM], const struct cap
         coax_option_write(&writer, SIGNALING_BLOCK_WISE_TRANSFER, NULL, 0);
     }
     if (capabilities->token_maximum != capabilities_base.token_maximum) {
-        coax_option_write_uint(&writer, SIGNALING_EXTENDED_TOKEN_LENGTH, token_maximum_of(capabilities->token_maximum));
+        coax_option_write_uint(&writer, SIGNALING_EXTENDED_TOKEN_LENGTH,
+                               token_maximum_of(capabilities->token_maximum, TOKEN_MAXIMUM));
     }
     return message_of(&writer, bytes_of(NULL, 0), bytes_of(NULL, 0));
 }

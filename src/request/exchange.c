@@ -2,6 +2,7 @@
 #include "request/downloads.h"
 #include "request/echo.h"
 #include "request/observers.h"
+#include "request/tokens.h"
 #include "request/uploads.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,18 +36,37 @@ static bool is_suppressed(const struct coax_remote *remote, int no_response, uin
     return class > 0 && ((unsigned)no_response >> (class - 1) & 1U) != 0;
 }
 
-/* More requests wait for answers than the settings allow: 5.03, to be tried again soon (RFC 7252 section 5.9.3.4). */
-static void refuse(struct coax_remote *remote, const struct coax_message *request, struct incoming *incoming) {
-    if (is_suppressed(remote, no_response_of(request), COAX_SERVICE_UNAVAILABLE)) {
+/* An answer without an exchange. One that the peer would not take goes without its text. */
+static void refuse(struct coax_remote *remote, const struct coax_message *request, struct incoming *incoming,
+                   uint8_t code, const struct option_writer *options, const char *text) {
+    if (is_suppressed(remote, no_response_of(request), code)) {
         remote->transport->decline(remote, incoming);
         return;
     }
-    uint8_t options[8];
-    struct option_writer writer = option_writer_on(options, sizeof options);
-    (void)coax_option_write_uint(&writer, COAX_OPTION_MAX_AGE, OVERLOAD_MAX_AGE_S);
     struct coax_message response = {
-        .code = COAX_SERVICE_UNAVAILABLE, .token = request->token, .options = option_writer_bytes(&writer)};
-    (void)remote->transport->respond(remote, incoming, &response);
+        .code = code,
+        .token = request->token,
+        .options = option_writer_bytes(options),
+        .payload = bytes_of(text, strlen(text)),
+    };
+    if (remote->transport->respond(remote, incoming, &response) == COAX_E_TOO_LARGE) {
+        response.payload.size = 0;
+        (void)remote->transport->respond(remote, incoming, &response);
+    }
+}
+
+/* More requests wait for answers than the settings allow: to be tried again soon (RFC 7252 section 5.9.3.4). */
+static void refuse_for_now(struct coax_remote *remote, const struct coax_message *request, struct incoming *incoming) {
+    uint8_t bytes[8];
+    struct option_writer options = option_writer_on(bytes, sizeof bytes);
+    (void)coax_option_write_uint(&options, COAX_OPTION_MAX_AGE, OVERLOAD_MAX_AGE_S);
+    refuse(remote, request, incoming, COAX_SERVICE_UNAVAILABLE, &options, "");
+}
+
+/* RFC 8974 section 2.2.2: what will never be handled is 4.00, under the very token. */
+static void refuse_token(struct coax_remote *remote, const struct coax_message *request, struct incoming *incoming) {
+    struct option_writer none = option_writer_on(NULL, 0);
+    refuse(remote, request, incoming, COAX_BAD_REQUEST, &none, "The token is too long");
 }
 
 static coax_exchange *new_exchange(struct request_layer *layer, coax_remote *remote) {
@@ -87,9 +107,13 @@ static size_t size_of(const struct coax_message *message) {
 void coax_request_layer_request(void *user, struct coax_remote *remote, const struct coax_message *message,
                                 struct incoming *incoming) {
     struct request_layer *layer = user;
+    if (message->token.size > coax_token_maximum(layer)) {
+        refuse_token(remote, message, incoming);
+        return;
+    }
     coax_exchange *exchange = new_exchange(layer, remote);
     if (exchange == NULL) {
-        refuse(remote, message, incoming);
+        refuse_for_now(remote, message, incoming);
         return;
     }
     exchange->incoming = incoming;

@@ -47,18 +47,28 @@ struct observer {
     uint32_t since_confirmable;
     uint16_t options_size;
     uint8_t code, token_size;
-    uint8_t token[TOKEN_MAXIMUM];
     uint32_t payload_size;
-    uint8_t request[]; /* options and payload */
+    uint8_t request[]; /* token, options and payload */
 };
+
+static struct bytes token_of(const struct observer *observer) {
+    return bytes_of(observer->request, observer->token_size);
+}
+
+static struct bytes options_of(const struct observer *observer) {
+    return bytes_of(observer->request + observer->token_size, observer->options_size);
+}
+
+static struct bytes payload_of(const struct observer *observer) {
+    return bytes_of(observer->request + observer->token_size + observer->options_size, observer->payload_size);
+}
 
 /* --- the tables --- */
 
 static bool has_token(const struct hash_node *node, const void *key) {
     const struct observer *observer = COAX_CONTAINER(node, struct observer, node);
     const struct token_key *wanted = key;
-    return observer->remote == wanted->remote
-           && bytes_equal(bytes_of(observer->token, observer->token_size), wanted->token);
+    return observer->remote == wanted->remote && bytes_equal(token_of(observer), wanted->token);
 }
 
 static bool has_rest(const struct hash_node *node, const void *key) {
@@ -277,10 +287,18 @@ void coax_observer_read(coax_exchange *exchange, const struct coax_message *requ
     }
 }
 
-static struct observer *make_observer(coax_exchange *exchange, const struct coax_message *request) {
+static void put(uint8_t **out, struct bytes bytes) {
+    if (bytes.size > 0) {
+        memcpy(*out, bytes.data, bytes.size);
+        *out += bytes.size;
+    }
+}
+
+static struct observer *make_observer(const coax_exchange *exchange, const struct coax_message *request) {
+    struct bytes token = bytes_of(exchange->token, exchange->token_size);
     bool fits = request->options.size <= UINT16_MAX && request->payload.size <= UINT16_MAX;
     struct observer *observer =
-        fits ? calloc(1, sizeof *observer + request->options.size + request->payload.size) : NULL;
+        fits ? calloc(1, sizeof *observer + token.size + request->options.size + request->payload.size) : NULL;
     if (observer == NULL) {
         return NULL;
     }
@@ -288,15 +306,12 @@ static struct observer *make_observer(coax_exchange *exchange, const struct coax
     observer->delivery.failed = failed;
     observer->code = request->code;
     observer->token_size = exchange->token_size;
-    memcpy(observer->token, exchange->token, exchange->token_size);
     observer->options_size = (uint16_t)request->options.size;
     observer->payload_size = (uint32_t)request->payload.size;
-    if (request->options.size > 0) {
-        memcpy(observer->request, request->options.data, request->options.size);
-    }
-    if (request->payload.size > 0) {
-        memcpy(observer->request + request->options.size, request->payload.data, request->payload.size);
-    }
+    uint8_t *out = observer->request;
+    put(&out, token);
+    put(&out, request->options);
+    put(&out, request->payload);
     return observer;
 }
 
@@ -443,7 +458,7 @@ enum coax_status coax_observer_notify(coax_exchange *exchange, uint8_t code, str
     enum coax_status status = is_state ? write_observe(exchange, observer->asked) : COAX_OK;
     const struct coax_message message = {
         .code = code,
-        .token = bytes_of(observer->token, observer->token_size),
+        .token = token_of(observer),
         .options = option_writer_bytes(&exchange->options),
         .payload = payload,
     };
@@ -494,9 +509,9 @@ static void ask(struct observer *observer) {
     const struct coax_message request = {
         .type = COAX_NO_TYPE,
         .code = observer->code,
-        .token = bytes_of(observer->token, observer->token_size),
-        .options = bytes_of(observer->request, observer->options_size),
-        .payload = bytes_of(observer->request + observer->options_size, observer->payload_size),
+        .token = token_of(observer),
+        .options = options_of(observer),
+        .payload = payload_of(observer),
     };
     list_remove(&observer->link);
     list_append(&topic->busy, &observer->link);
@@ -504,7 +519,7 @@ static void ask(struct observer *observer) {
     observer->exchange = exchange;
     exchange->observer = observer;
     exchange->token_size = observer->token_size;
-    memcpy(exchange->token, observer->token, observer->token_size);
+    memcpy(exchange->token, observer->request, observer->token_size);
     if (topic->is_published) {
         coax_exchange_tell(exchange, &request, topic->format, bytes_of(topic->state, topic->state_size));
     } else {
@@ -545,7 +560,7 @@ static void tell_the_end(struct observer *observer) {
     static const struct bytes nothing = {NULL, 0};
     const struct coax_message message = {
         .code = COAX_NOT_FOUND,
-        .token = bytes_of(observer->token, observer->token_size),
+        .token = token_of(observer),
         .options = nothing,
         .payload = nothing,
     };

@@ -4,6 +4,7 @@
 #include "request/collection.h"
 #include "request/request_layer.h"
 #include "request/token_key.h"
+#include "request/tokens.h"
 #include "request/transfer.h"
 #include <stdlib.h>
 
@@ -92,7 +93,7 @@ enum coax_status coax_request_set_token(coax_request *request, const void *token
     if (request->state != REQUEST_NEW) {
         return COAX_E_STATE;
     }
-    if (size > sizeof request->token) {
+    if (size > coax_token_maximum(request->layer)) {
         return COAX_E_TOO_LARGE;
     }
     if (size > 0) {
@@ -244,8 +245,7 @@ static enum coax_status choose_token(struct coax_request *request, struct coax_r
     struct request_layer *layer = request->layer;
     struct token_key key = {bytes_of(request->token, request->token_size), remote};
     if (!request->has_token || request->code == COAX_EMPTY) {
-        request->token_size = TOKEN_MAXIMUM;
-        layer->random(layer->random_user, request->token, request->token_size);
+        coax_token_draw(request, remote);
     } else if (coax_hash_table_find(&layer->waiting, token_hash(request), &key) != NULL) {
         return coax_fail(error, COAX_E_EXISTS, "Another request to this remote waits with the same token");
     }
@@ -332,10 +332,13 @@ static void request_acknowledged(struct delivery *delivery) {
     }
 }
 
-/* What was queued for a connection can turn out to be too large when the peer has said what it takes. */
+/* What was queued for a connection can turn out to be too large when the peer has said what it takes. A Reset may be
+   for the token. */
 static void request_failed(struct delivery *delivery, const coax_error *error) {
     struct coax_request *request = COAX_CONTAINER(delivery, struct coax_request, delivery);
-    if (error->status == COAX_E_TOO_LARGE && coax_transfer_shrink(request)) {
+    bool is_mended = (error->status == COAX_E_TOO_LARGE && coax_transfer_shrink(request))
+                     || (error->status == COAX_E_RESET && coax_token_was_rejected(request));
+    if (is_mended) {
         coax_request_go_on(request);
     } else {
         coax_request_fail(request, error);
@@ -445,6 +448,10 @@ bool coax_request_layer_response(void *user, struct coax_remote *remote, const s
         request->remote = coax_remote_ref(remote);
         coax_remote_unref(group);
     }
-    take_response(request, remote, message);
+    if (coax_token_was_refused(request, message->code)) {
+        coax_request_go_on(request);
+    } else {
+        take_response(request, remote, message);
+    }
     return true;
 }

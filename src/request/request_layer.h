@@ -20,6 +20,7 @@ struct request_settings {
     uint32_t response_timeout_ms, max_requests, max_exchanges;
     uint32_t block_size, max_body_size, max_body_memory, max_bodies, body_timeout_ms;
     uint32_t max_observers, max_observers_per_peer;
+    uint32_t token_size, max_token_size;
     bool echo_amplified;
 };
 
@@ -94,7 +95,7 @@ struct coax_request {
     uint8_t code;
     bool non_confirmable, has_token;
     uint8_t token_size;
-    uint8_t token[TOKEN_MAXIMUM];
+    uint8_t token[TOKEN_ROOM];
     uint32_t timeout_ms;
     char *uri; /* as the program wrote it, or the path for a request to a remote: for error texts */
     uint8_t *payload;
@@ -185,7 +186,7 @@ struct coax_exchange {
     struct incoming *incoming; /* NULL when the remote is gone */
     struct list_node of_remote;
     uint8_t token_size;
-    uint8_t token[TOKEN_MAXIMUM];
+    uint8_t token[TOKEN_ROOM];
     uint32_t request_size; /* in bytes, as it came */
     bool is_challenged;    /* an Echo is asked for instead of what was to be the answer */
     int no_response;       /* the request's No-Response (RFC 7967), -1 without */

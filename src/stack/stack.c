@@ -39,6 +39,8 @@ static enum coax_status check_config(const coax_endpoint_config *config, coax_er
         {"max_replies", config->max_replies, 1, TABLE_MAXIMUM},
         {"max_replies_per_peer", config->max_replies_per_peer, 1, 60000},
         {"max_message_size", config->max_message_size, 128, 65535},
+        {"max_token_size", config->max_token_size, TOKEN_MAXIMUM, TOKEN_ROOM},
+        {"token_size", config->token_size, TOKEN_MAXIMUM, config->max_token_size},
         {"block_size", config->block_size, 16, 1024},
         {"max_body_size", config->max_body_size, 1024, UINT32_MAX},
         {"max_body_memory", config->max_body_memory, 1024, UINT32_MAX},
@@ -91,6 +93,8 @@ static struct request_settings request_settings_of(const coax_endpoint_config *c
         .max_observers = config->max_observers,
         .max_observers_per_peer = config->max_observers_per_peer,
         .echo_amplified = config->echo_amplified,
+        .token_size = config->token_size,
+        .max_token_size = config->max_token_size,
     };
 }
 
@@ -112,6 +116,7 @@ static struct datagram_settings datagram_settings_of(const coax_endpoint_config 
         .max_replies = config->max_replies,
         .max_replies_per_peer = config->max_replies_per_peer,
         .max_message_size = config->max_message_size,
+        .max_token_size = config->max_token_size,
         .session_idle_ms = config->session_idle_ms,
     };
 }
@@ -131,6 +136,7 @@ static struct stream_settings stream_settings_of(const coax_endpoint_config *con
         .ping_timeout_ms = config->ping_timeout_ms,
         .release_timeout_ms = config->release_timeout_ms,
         .session_idle_ms = config->session_idle_ms,
+        .max_token_size = config->max_token_size,
         .origins = config->origins,
         .origin_count = config->origin_count,
         .trust_forwarded = config->trust_forwarded,

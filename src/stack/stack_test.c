@@ -48,6 +48,10 @@ static void every_setting_is_checked_by_name(void **state) {
         SETTING(max_replies_per_peer, 0),
         SETTING(max_message_size, 127),
         SETTING(max_message_size, 65536),
+        SETTING(max_token_size, 7),
+        SETTING(max_token_size, 65),
+        SETTING(token_size, 0),
+        SETTING(token_size, 9),
         SETTING(handshake_timeout_ms, 0),
         SETTING(session_idle_ms, UINT32_MAX),
     };

@@ -3,6 +3,7 @@
 #define COAX_TRANSPORT_REMOTE_H
 
 #include "base/address.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "security/credentials.h"
 #include <coax/remote.h>
@@ -23,9 +24,11 @@ struct coax_remote {
     bool was_opened;               /* told as `opened` */
     bool is_verified;              /* over UDP: it has shown that it receives at its address (request layer) */
     bool is_gone;                  /* the connection is over: nothing can be sent any more */
-    struct list_node requests;     /* own requests that wait for this remote (request layer) */
-    struct list_node exchanges;    /* its requests that wait for an answer (request layer) */
-    struct list_node observers;    /* of resources on this side (request layer) */
+    uint8_t token_maximum;         /* of requests to it, as trial has shown; 0: not tried (request layer) */
+    coax_instant token_maximum_until;
+    struct list_node requests;  /* own requests that wait for this remote (request layer) */
+    struct list_node exchanges; /* its requests that wait for an answer (request layer) */
+    struct list_node observers; /* of resources on this side (request layer) */
     uint32_t observer_count;
     struct list_node bodies; /* of its requests, or for it, in blocks (request layer) */
 };

@@ -56,6 +56,10 @@ struct transport {
        a connection whose peer can take that (BERT, RFC 8323 section 6). */
     uint32_t (*block_maximum)(const struct coax_remote *remote);
 
+    /* How long the token of a request to this remote may be, as far as it has said (RFC 8974 section 2.2.1). NULL where
+       only trial shows it. */
+    uint32_t (*token_maximum)(const struct coax_remote *remote);
+
     /* Answers a request, once. `response` has code, token, options and payload. After COAX_E_TOO_LARGE nothing was
        sent, and the request wants another answer; whatever else comes back, it is over. */
     enum coax_status (*respond)(struct coax_remote *remote, struct incoming *incoming,

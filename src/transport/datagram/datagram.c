@@ -48,6 +48,8 @@ enum coax_status coax_datagram_layer_init(struct datagram_layer *layer, const st
     coax_pool_init(&layer->transmission_pool, sizeof(struct transmission), messages);
     coax_pool_init(&layer->reply_pool, sizeof(struct incoming), settings->max_replies);
     coax_packet_store_init(&layer->packets, settings->max_message_size, messages);
+    /* RFC 8974 section 2.2.2: who knows extended tokens answers, however long one is. */
+    layer->token_maximum = settings->max_token_size > TOKEN_MAXIMUM ? EXTENDED_TOKEN_MAXIMUM : TOKEN_MAXIMUM;
     layer->scratch_size = settings->max_message_size;
     layer->scratch = malloc(layer->scratch_size);
     return layer->scratch == NULL ? COAX_E_NO_MEMORY : COAX_OK;
@@ -100,7 +102,7 @@ static void receive_from_stranger(struct datagram_layer *layer, const struct pat
                                   const uint8_t *data, size_t size) {
     struct coax_message message;
     bool header_read;
-    enum coax_status status = coax_datagram_decode(&message, data, size, TOKEN_MAXIMUM, &header_read, NULL);
+    enum coax_status status = coax_datagram_decode(&message, data, size, layer->token_maximum, &header_read, NULL);
     if (status == COAX_OK && deserves_peer(&message, listening)) {
         coax_remote *remote = NULL;
         if (coax_datagram_remote(layer, path, &remote, NULL) == COAX_OK) {

@@ -20,7 +20,7 @@ struct datagram_settings {
     uint32_t empty_ack_delay_ms;
     enum coax_congestion_control congestion_control;
     uint32_t max_peers, max_sessions, max_handshakes, max_requests, max_queue_per_peer, max_replies;
-    uint32_t max_replies_per_peer, max_message_size;
+    uint32_t max_replies_per_peer, max_message_size, max_token_size;
     uint32_t session_idle_ms;
 };
 
@@ -67,6 +67,7 @@ struct datagram_layer {
     struct dtls_context *dtls; /* NULL until somebody wants DTLS; the owner's */
     uint8_t *scratch;          /* max_message_size bytes: a message on its way out */
     size_t scratch_size;
+    size_t token_maximum; /* of a message that is well-formed */
 };
 
 enum coax_status coax_datagram_layer_init(struct datagram_layer *layer, const struct datagram_settings *settings,

@@ -117,7 +117,7 @@ void coax_peer_receive(struct peer *peer, const uint8_t *data, size_t size) {
     bool header_read;
     coax_remote_ref(&peer->remote);
     peer->last_activity = peer->layer->now;
-    if (coax_datagram_decode(&message, data, size, TOKEN_MAXIMUM, &header_read, NULL) == COAX_OK) {
+    if (coax_datagram_decode(&message, data, size, peer->layer->token_maximum, &header_read, NULL) == COAX_OK) {
         receive_message(peer, &message);
     } else if (header_read) {
         reject(peer, &message); /* RFC 7252 section 4.2: a message format error */

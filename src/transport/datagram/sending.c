@@ -39,7 +39,7 @@ void coax_peer_put(struct peer *peer, const uint8_t *data, size_t size) {
     struct datagram_layer *layer = peer->layer;
     if (layer->events.trace != NULL) {
         struct coax_message message;
-        if (coax_datagram_decode(&message, data, size, TOKEN_MAXIMUM, NULL, NULL) == COAX_OK) {
+        if (coax_datagram_decode(&message, data, size, layer->token_maximum, NULL, NULL) == COAX_OK) {
             coax_peer_trace(peer, &message, true);
         }
     }

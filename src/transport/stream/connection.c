@@ -365,7 +365,7 @@ static void chain_ended(void *user, const coax_error *error) {
 void coax_connection_set_up_filters(struct stream_layer *layer) {
     const struct stream_settings *settings = &layer->settings;
     layer->filters = (struct filter_setup){
-        .limits = {settings->max_stream_message_size, TOKEN_MAXIMUM},
+        .limits = {settings->max_stream_message_size, settings->max_token_size},
         .origins = {settings->origins, settings->origin_count},
         .trust_forwarded = settings->trust_forwarded,
         .write = chain_write,

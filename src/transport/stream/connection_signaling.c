@@ -6,7 +6,7 @@
 void coax_connection_send_csm(struct connection *connection) {
     const struct capabilities own = {
         .max_message_size = connection->layer->settings.max_stream_message_size,
-        .token_maximum = TOKEN_MAXIMUM,
+        .token_maximum = connection->layer->settings.max_token_size,
         .block_wise_transfer = true,
     };
     uint8_t room[SIGNALING_ROOM];
@@ -76,12 +76,12 @@ static void send_pong(struct connection *connection, struct bytes token, bool cu
 }
 
 /* With Custody the Pong waits until what came before was answered (section 5.4.1); one such Ping at a time, another
-   gets its Pong at once and without. */
+   gets its Pong at once and without, and so does one with an extended token, which would have to be kept. */
 static void take_ping(struct connection *connection, const struct coax_message *message) {
     bool custody = coax_signaling_has_custody(message);
     if (!custody || connection_open_requests(connection) == 0) {
         send_pong(connection, message->token, custody);
-    } else if (connection->owes_pong) {
+    } else if (connection->owes_pong || message->token.size > sizeof connection->owed_pong) {
         send_pong(connection, message->token, false);
     } else {
         connection->owes_pong = true;

@@ -11,6 +11,7 @@ static void both_ends_begin_with_a_csm(void **state) {
     coax_csm_read(&csm, &told);
     assert_int_equal(told.max_message_size, fixture_settings.max_stream_message_size);
     assert_true(told.block_wise_transfer);
+    assert_int_equal(told.token_maximum, fixture_settings.max_token_size);
     struct connection *dialled = fixture_dial(fixture);
     fixture_connected(fixture, dialled);
     assert_int_equal(fixture_next_code(fixture, fixture_link_of(dialled)), COAX_CSM);
@@ -174,6 +175,36 @@ static void custody_waits_for_what_came_before_and_for_nothing_else(void **state
     expect_pong(fixture, connection, "1", true);
 }
 
+/* Nor does one whose token would take more room than it is worth. */
+static void custody_is_not_kept_for_an_extended_token(void **state) {
+    struct stream_fixture *fixture = *state;
+    struct connection *connection = fixture_accept(fixture);
+    fixture_feed_code(fixture, connection, COAX_GET, "a");
+    feed_custody_ping(fixture, connection, "nine byte");
+    expect_pong(fixture, connection, "nine byte", false);
+    feed_custody_ping(fixture, connection, "eight by");
+    fixture_expect_nothing(fixture, fixture_link_of(connection));
+    assert_int_equal(fixture_respond(&fixture->requests[0], COAX_CONTENT, 0), COAX_OK);
+    assert_int_equal(fixture_next_code(fixture, fixture_link_of(connection)), COAX_CONTENT);
+    expect_pong(fixture, connection, "eight by", true);
+}
+
+/* RFC 8974 section 2.2.1: what was announced is taken, and more is a message format error. */
+static void tokens_are_taken_as_announced(void **state) {
+    struct stream_fixture *fixture = *state;
+    struct connection *connection = fixture_accept(fixture);
+    struct coax_message response;
+    fixture_feed_code(fixture, connection, COAX_GET, "sixteen bytes...");
+    assert_int_equal(fixture->request_count, 1);
+    assert_int_equal(fixture_respond(&fixture->requests[0], COAX_CONTENT, 0), COAX_OK);
+    assert_true(fixture_next(fixture, fixture_link_of(connection), &response));
+    assert_true(bytes_equal(response.token, bytes_of("sixteen bytes...", 16)));
+    struct fixture_link *link = fixture_link_of(connection);
+    fixture_feed_code(fixture, connection, COAX_GET, "seventeen bytes..");
+    assert_int_equal(fixture->request_count, 1);
+    expect_abort(fixture, link, -1, COAX_E_FORMAT);
+}
+
 static void what_means_nothing_is_ignored(void **state) {
     struct stream_fixture *fixture = *state;
     struct connection *connection = fixture_accept(fixture);
@@ -259,6 +290,8 @@ int main(void) {
         TEST(unknown_elective_options_are_ignored),
         TEST(a_ping_is_answered_with_its_token),
         TEST(custody_waits_for_what_came_before_and_for_nothing_else),
+        TEST(custody_is_not_kept_for_an_extended_token),
+        TEST(tokens_are_taken_as_announced),
         TEST(what_means_nothing_is_ignored),
         TEST(a_pong_with_a_token_is_an_answer),
         TEST(an_abort_ends_it_and_says_why),

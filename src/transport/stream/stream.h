@@ -18,6 +18,7 @@ struct stream_settings {
     uint32_t max_stream_message_size, max_stream_output, max_stream_memory;
     uint32_t handshake_timeout_ms, message_timeout_ms, ping_interval_ms, ping_timeout_ms, release_timeout_ms;
     uint32_t session_idle_ms;
+    uint32_t max_token_size;
     const char *const *origins;
     uint32_t origin_count;
     bool trust_forwarded;

@@ -39,6 +39,12 @@ enum coax_status coax_connection_write(struct connection *connection, const stru
 static enum coax_status check_size(const struct connection *connection, const struct coax_message *message,
                                    coax_error *error) {
     size_t size = coax_frame_size(form_of(connection), message);
+    bool is_request = coax_code_class(message->code) == 0;
+    if (connection->csm_received && is_request && message->token.size > connection->peer.token_maximum) {
+        return coax_fail(error, COAX_E_TOO_LARGE,
+                         "The token has %zu bytes, and the peer takes %u at most (its Extended-Token-Length)",
+                         message->token.size, (unsigned)connection->peer.token_maximum);
+    }
     if (!connection->csm_received || size <= connection->peer.max_message_size) {
         return COAX_OK;
     }
@@ -51,7 +57,9 @@ static enum coax_status check_size(const struct connection *connection, const st
 static bool can_write(const struct connection *connection, const struct coax_message *message) {
     return connection->phase == CONNECTION_OPEN
            && coax_filter_chain_pending(&connection->chain) < connection->layer->settings.max_stream_output
-           && (connection->csm_received || coax_frame_size(form_of(connection), message) <= MAX_MESSAGE_SIZE_BASE);
+           && (connection->csm_received
+               || (coax_frame_size(form_of(connection), message) <= MAX_MESSAGE_SIZE_BASE
+                   && message->token.size <= TOKEN_MAXIMUM));
 }
 
 static struct bytes copy_bytes(struct waiting *waiting, struct bytes bytes) {
@@ -246,9 +254,15 @@ static uint32_t block_maximum(const struct coax_remote *remote) {
     return (blocks > BLOCKS_MAXIMUM ? BLOCKS_MAXIMUM : blocks) * BLOCK_SIZE_MAXIMUM;
 }
 
+/* 8 until its CSM is here. */
+static uint32_t token_maximum(const struct coax_remote *remote) {
+    return COAX_CONTAINER(remote, const struct connection, remote)->peer.token_maximum;
+}
+
 const struct transport coax_stream_transport = {
     .is_reliable = true,
     .block_maximum = block_maximum,
+    .token_maximum = token_maximum,
     .send = send_message,
     .cancel = cancel,
     .stage = stage,

@@ -120,6 +120,44 @@ static void the_peers_maximum_is_exact(void **state) {
     assert_int_equal(connection_open_requests(connection), 0);
 }
 
+/* RFC 8974 section 2.2.1: of requests; a response has the token that the peer chose. */
+static void tokens_are_as_long_as_the_peer_takes(void **state) {
+    struct stream_fixture *fixture = *state;
+    struct connection *connection = fixture_connect(fixture);
+    struct fixture_delivery delivery;
+    coax_error error;
+    assert_int_equal(coax_stream_transport.token_maximum(&connection->remote), 8);
+    assert_int_equal(fixture_send(connection, &delivery, COAX_GET, "nine byte", 0, &error), COAX_E_TOO_LARGE);
+    assert_non_null(strstr(error.text, "Extended-Token-Length"));
+    const uint8_t csm[] = {0x20, 0xe1, 0x61, 12};
+    coax_connection_receive(connection, csm, sizeof csm);
+    assert_int_equal(coax_stream_transport.token_maximum(&connection->remote), 12);
+    assert_int_equal(fixture_send(connection, &delivery, COAX_GET, "twelve bytes", 0, NULL), COAX_OK);
+    assert_int_equal(fixture_send(connection, &delivery, COAX_GET, "thirteen byte", 0, NULL), COAX_E_TOO_LARGE);
+    fixture_feed_code(fixture, connection, COAX_GET, "sixteen bytes...");
+    assert_int_equal(fixture_respond(&fixture->requests[0], COAX_CONTENT, 0), COAX_OK);
+}
+
+/* Before the peer's CSM nobody knows whether it takes an extended one. */
+static void an_extended_token_waits_for_the_csm(void **state) {
+    struct stream_fixture *fixture = *state;
+    const uint8_t csms[][4] = {{0x20, 0xe1, 0x61, 16}, {0x20, 0xe1, 0x61, 8}};
+    for (size_t i = 0; i < 2; i++) {
+        struct connection *connection = fixture_dial(fixture);
+        struct fixture_delivery delivery;
+        fixture_connected(fixture, connection);
+        assert_int_equal(fixture_next_code(fixture, fixture_link_of(connection)), COAX_CSM);
+        assert_int_equal(fixture_send(connection, &delivery, COAX_GET, "twelve bytes", 0, NULL), COAX_OK);
+        fixture_expect_nothing(fixture, fixture_link_of(connection));
+        coax_connection_receive(connection, csms[i], sizeof csms[i]);
+        struct coax_message sent;
+        assert_int_equal(fixture_next(fixture, fixture_link_of(connection), &sent), i == 0);
+        assert_int_equal(delivery.written, i == 0);
+        assert_int_equal(delivery.failed_count, i == 1);
+        coax_connection_end(connection, &(coax_error){COAX_E_LOST, -1, "over"});
+    }
+}
+
 static void a_peer_that_does_not_read_makes_requests_wait(void **state) {
     struct stream_fixture *fixture = *state;
     struct connection *connection = fixture_connect(fixture);
@@ -289,6 +327,8 @@ int main(void) {
         TEST(a_large_one_waits_for_the_peers_csm),
         TEST(one_too_large_for_the_peer_fails_alone),
         TEST(the_peers_maximum_is_exact),
+        TEST(tokens_are_as_long_as_the_peer_takes),
+        TEST(an_extended_token_waits_for_the_csm),
         TEST(a_peer_that_does_not_read_makes_requests_wait),
         TEST(a_peer_that_only_asks_is_not_read),
         TEST(an_end_that_waits_for_answers_reads_on_for_longer),

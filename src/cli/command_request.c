@@ -250,6 +250,7 @@ static int ask(struct call *call, const struct payload *payload) {
 static int open_endpoint(struct call *call) {
     coax_error error;
     coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
+    config.max_token_size = call->settings->token.size > 8 ? (uint32_t)call->settings->token.size : 8; /* RFC 8974 */
     config.user = call;
     config.observer = call->settings->verbose > 0 ? show_message : NULL;
     config.log = call->settings->verbose > 0 ? show_log : NULL;

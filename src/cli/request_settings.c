@@ -47,7 +47,7 @@ static bool read_option(const char *value, void *target, struct argument_problem
 static bool read_token(const char *value, void *target, struct argument_problem *problem) {
     struct typed_token *token = target;
     token->given = hex_read(value, token->bytes, sizeof token->bytes, &token->size);
-    return token->given || argument_refuse(problem, "is no token: 0 to 8 bytes in hexadecimal, such as 01ff");
+    return token->given || argument_refuse(problem, "is no token: 0 to 64 bytes in hexadecimal, such as 01ff");
 }
 
 static bool read_format(const char *value, void *target, struct argument_problem *problem) {
@@ -85,7 +85,8 @@ static const struct argument table[] = {
      offsetof(struct request_settings, block_size)},
     {"retries", 0, "N", "ask again, N times at most, when a busy server says how long to wait", argument_number,
      offsetof(struct request_settings, retries)},
-    {"token", 0, "HEX", "use this token, for tests", read_token, offsetof(struct request_settings, token)},
+    {"token", 0, "HEX", "use this token, for tests; more than 8 bytes few servers take", read_token,
+     offsetof(struct request_settings, token)},
     {"output", 'o', "FILE", "write the payload of a 2.xx response to FILE", argument_text,
      offsetof(struct request_settings, output)},
     {"format", 0, "json", "show the whole response as one JSON object", read_format,

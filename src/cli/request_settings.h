@@ -6,7 +6,7 @@
 #include "cli/option_text.h"
 #include <coax/content_format.h>
 
-enum { TYPED_OPTIONS_MAXIMUM = 32, TYPED_TOKEN_MAXIMUM = 8 };
+enum { TYPED_OPTIONS_MAXIMUM = 32, TYPED_TOKEN_MAXIMUM = 64 };
 
 struct typed_options {
     struct typed_option items[TYPED_OPTIONS_MAXIMUM];

@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#define A_TOKEN_OF_16_BYTES "000102030405060708090a0b0c0d0e0f"
+#define A_TOKEN_OF_64_BYTES A_TOKEN_OF_16_BYTES A_TOKEN_OF_16_BYTES A_TOKEN_OF_16_BYTES A_TOKEN_OF_16_BYTES
+
 static struct request_settings settings;
 static char said[2048];
 
@@ -98,7 +101,7 @@ static void values_that_mean_nothing_are_refused(void **state) {
     } bad[] = {
         {"--accept", "jsn", "is no Content-Format; did you mean json?"},
         {"--content-format", "70000", "is no Content-Format"},
-        {"--token", "010203040506070809", "is no token"},
+        {"--token", A_TOKEN_OF_64_BYTES "09", "is no token"},
         {"--token", "0", "is no token"},
         {"--format", "yaml", "raw (the payload as it came) or json"},
         {"--timeout", "soon", "is no number of seconds"},
@@ -117,6 +120,8 @@ static void an_empty_token_is_one(void **state) {
     assert_int_equal(read_words("get", "coap://h", "--token=", "--format=raw", NULL), EXIT_OK);
     assert_true(settings.token.given);
     assert_int_equal(settings.token.size, 0);
+    assert_int_equal(read_words("get", "coap://h", "--token", A_TOKEN_OF_64_BYTES, "--format=raw", NULL), EXIT_OK);
+    assert_int_equal(settings.token.size, 64);
     assert_false(settings.json);
 }
 

@@ -45,6 +45,44 @@ static void each_scheme_carries_requests(void **state) {
     }
 }
 
+static void note_token(coax_remote *remote, const coax_message *message, bool sent, void *user) {
+    (void)remote;
+    if (!sent && coax_message_code(message) == COAX_GET) {
+        (void)coax_message_token(message, user);
+    }
+}
+
+/* RFC 8974: by trial over datagrams, by the CSM on connections, where the first request may go before it. */
+static void extended_tokens_go_where_they_are_taken(void **state) {
+    (void)state;
+    static const uint32_t taken[] = {8, 32, 64};
+    static const char *const identities[] = {"device", "device-tcp", "device-web"};
+    for (size_t i = 0; i < PLACES * 3; i++) {
+        const char *place = places[i / 3];
+        struct endpoint_pair pair;
+        struct answer answer;
+        size_t size = 0;
+        char entry[32];
+        coax_endpoint_config server = COAX_ENDPOINT_CONFIG_INIT, client = COAX_ENDPOINT_CONFIG_INIT;
+        server.max_token_size = taken[i % 3];
+        server.observer = note_token;
+        server.user = &size;
+        client.max_token_size = client.token_size = 64;
+        assert_true(make_pair_of(&pair, place, &server));
+        assert_true(replace_client(&pair, &client));
+        (void)snprintf(entry, sizeof entry, "%.*s://*", (int)strcspn(place, ":"), place);
+        assert_int_equal(coax_credentials_set_psk(coax_endpoint_credentials(pair.client), entry, identities[i / 6],
+                                                  strlen(identities[i / 6]), "0123456789abcdef", 16, NULL),
+                         COAX_OK);
+        for (int n = 0; n < 3; n++) {
+            assert_int_equal(ask_hello(&pair, NULL, &answer), COAX_OK);
+            assert_int_equal(answer.code, COAX_CONTENT);
+        }
+        assert_int_equal(size, has_streams(i / 3) || taken[i % 3] == 64 ? taken[i % 3] : 8);
+        free_pair(&pair);
+    }
+}
+
 /* Role reversal: the server keeps the remote of who asked, and asks back. */
 struct reversal {
     coax_endpoint *server;
@@ -383,6 +421,7 @@ static void large_messages_go_both_ways(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_scheme_carries_requests),
+        cmocka_unit_test(extended_tokens_go_where_they_are_taken),
         cmocka_unit_test(a_server_asks_its_client),
         cmocka_unit_test(pings_are_answered),
         cmocka_unit_test(pings_of_a_remote_tell_that_it_is_gone),

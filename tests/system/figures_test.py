@@ -30,6 +30,9 @@ class FiguresTest(unittest.TestCase):
     def test_blocks(self):
         self.check("blockwise_test", "block-wise.md")
 
+    def test_congestion(self):
+        self.check("congestion_test", "congestion.md")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -280,17 +280,8 @@ static bool check_rest(struct query *query, struct site_route *route) {
 void coax_site_route(const coax_site *site, const struct coax_message *request, const char *claim,
                      const struct credential *credential, struct site_route *route) {
     static bool (*const checks[])(struct query * query, struct site_route * route) = {
-        check_options,
-        check_hop_limit,
-        check_proxy,
-        check_method,
-        check_path,
-        check_resource,
-        check_access,
-        check_method_of_resource,
-        check_accept,
-        check_content_format,
-        check_rest,
+        check_options, check_hop_limit,          check_proxy,  check_method,         check_path, check_resource,
+        check_access,  check_method_of_resource, check_accept, check_content_format, check_rest,
     };
     struct query query = {.site = site, .request = request, .claim = claim, .credential = credential};
     route->handler = NULL;

@@ -210,7 +210,8 @@ static inline bool fixture_next(struct stream_fixture *fixture, struct fixture_l
     assert_int_equal(coax_frame_peek(link->output + link->read, link->size - link->read, &limits, &size, NULL),
                      COAX_OK);
     assert_true(size > 0 && size <= link->size - link->read);
-    assert_int_equal(coax_frame_decode(FRAME_STREAM, message, link->output + link->read, size, TOKEN_ROOM, NULL), COAX_OK);
+    assert_int_equal(coax_frame_decode(FRAME_STREAM, message, link->output + link->read, size, TOKEN_ROOM, NULL),
+                     COAX_OK);
     link->read += size;
     return true;
 }

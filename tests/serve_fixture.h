@@ -142,7 +142,9 @@ struct ask {
     int observe;         /* the option's value plus 1; 0: none */
     uint32_t size1;
     bool if_none_match;
-    uint8_t client; /* whose; 0 is as 7 */
+    uint8_t client;                        /* whose; 0 is as 7 */
+    int q_block1, q_block2, also_q_block2; /* as the others */
+    bool non_confirmable;
 };
 
 #define BLOCK(number, more, exponent) (((number) << 4 | (more) << 3 | (exponent)) + 1)
@@ -168,6 +170,18 @@ static inline void served_send(struct served *served, const struct ask *ask) {
     if (ask->block2 != 0) {
         assert_int_equal(coax_option_write_uint(&options, COAX_OPTION_BLOCK2, (uint64_t)(ask->block2 - 1)), COAX_OK);
     }
+    const struct {
+        uint16_t number;
+        int value;
+    } bursts[] = {{COAX_OPTION_Q_BLOCK1, ask->q_block1},
+                  {COAX_OPTION_Q_BLOCK2, ask->q_block2},
+                  {COAX_OPTION_Q_BLOCK2, ask->also_q_block2}};
+    for (size_t i = 0; i < sizeof bursts / sizeof *bursts; i++) {
+        if (bursts[i].value != 0) {
+            assert_int_equal(coax_option_write_uint(&options, bursts[i].number, (uint64_t)(bursts[i].value - 1)),
+                             COAX_OK);
+        }
+    }
     if (ask->tag != NULL) {
         assert_int_equal(coax_option_write(&options, COAX_OPTION_REQUEST_TAG, ask->tag, strlen(ask->tag)), COAX_OK);
     }
@@ -178,7 +192,7 @@ static inline void served_send(struct served *served, const struct ask *ask) {
         assert_int_equal(coax_option_write_uint(&options, COAX_OPTION_SIZE1, ask->size1), COAX_OK);
     }
     const struct coax_message message = {
-        .type = COAX_CON,
+        .type = ask->non_confirmable ? COAX_NON : COAX_CON,
         .code = ask->code,
         .id = served->next_id++,
         .token = ask->token == NULL ? bytes_of("tk", 2) : bytes_of(ask->token, strlen(ask->token)),

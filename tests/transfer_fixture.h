@@ -75,8 +75,8 @@ static inline void end(struct scene *scene) {
     stack_fixture_stop(&scene->fixture);
 }
 
-/* The next message that goes out has these words in its description, and no others of the kind "…=". */
-static inline void expect(struct scene *scene, const char *words, size_t payload_size) {
+/* The next message that goes out has these words in its description (with '!' before them: has them not). */
+static inline void expect_next(struct scene *scene, const char *words, size_t payload_size) {
     const struct wire_datagram *sent = wire_next(&scene->fixture.wire);
     struct coax_message message;
     char copy[200], *rest = copy;
@@ -92,6 +92,11 @@ static inline void expect(struct scene *scene, const char *words, size_t payload
         }
     }
     assert_int_equal(message.payload.size, payload_size);
+}
+
+/* The same, and it is the only one. */
+static inline void expect(struct scene *scene, const char *words, size_t payload_size) {
+    expect_next(scene, words, payload_size);
     wire_expect_nothing(&scene->fixture.wire);
 }
 
@@ -103,6 +108,8 @@ struct reply {
     size_t offset;
     uint16_t option; /* and one more, 0: none */
     const char *value;
+    int q_block1, q_block2; /* as the others */
+    bool has_list;          /* Content-Format 272, and `value` is the payload */
 };
 
 static inline size_t encode_reply(struct scene *scene, const struct reply *reply, uint8_t out[ROOM]) {
@@ -123,11 +130,23 @@ static inline size_t encode_reply(struct scene *scene, const struct reply *reply
     if (reply->etag != NULL) {
         assert_int_equal(coax_option_write(&options, COAX_OPTION_ETAG, reply->etag, strlen(reply->etag)), COAX_OK);
     }
-    if (reply->option != 0) {
+    if (reply->option != 0 && !reply->has_list) {
         assert_int_equal(coax_option_write(&options, reply->option, reply->value, strlen(reply->value)), COAX_OK);
     }
+    if (reply->q_block1 != 0) {
+        assert_int_equal(coax_option_write_uint(&options, COAX_OPTION_Q_BLOCK1, (uint64_t)(reply->q_block1 - 1)),
+                         COAX_OK);
+    }
+    if (reply->q_block2 != 0) {
+        assert_int_equal(coax_option_write_uint(&options, COAX_OPTION_Q_BLOCK2, (uint64_t)(reply->q_block2 - 1)),
+                         COAX_OK);
+    }
+    if (reply->has_list) {
+        assert_int_equal(coax_option_write_uint(&options, COAX_OPTION_CONTENT_FORMAT, 272), COAX_OK);
+    }
     message.options = option_writer_bytes(&options);
-    message.payload = bytes_of(scene->source_data + reply->offset, reply->size);
+    message.payload = reply->has_list ? bytes_of(reply->value, reply->size)
+                                      : bytes_of(scene->source_data + reply->offset, reply->size);
     assert_int_equal(coax_datagram_encode(&message, out, ROOM, &size), COAX_OK);
     return size;
 }

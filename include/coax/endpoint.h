@@ -77,6 +77,9 @@ typedef struct coax_endpoint_config {
     uint32_t max_observers_per_peer; /* [100] */
     bool echo_amplified; /* a UDP peer whose address is not verified is asked to repeat its request with an Echo before
                             it gets more than three times what it sent (RFC 9175 section 2.3) [false] */
+    bool q_block; /* over UDP and DTLS, bodies go in bursts (RFC 9177: Q-Block1 and Q-Block2) with peers that take them:
+                     requests offer it, and go on block by block where it is refused with 4.02; the server takes it
+                     from peers whose address is verified [false] */
     /* security */
     uint32_t handshake_timeout_ms; /* a handshake's deadline, and that of a connection's opening, until the peer's CSM
                                       [30000] */

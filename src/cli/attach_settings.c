@@ -12,6 +12,8 @@ static const struct argument table[] = {
      offsetof(struct attach_settings, service.writable)},
     {"ping-interval", 0, "SECONDS", "how long a connection may be silent before a ping asks whether it is alive [60]",
      argument_seconds, offsetof(struct attach_settings, ping_interval_ms)},
+    {"q-block", 0, NULL, "over DTLS, take and give blocks in bursts (RFC 9177)", argument_flag,
+     offsetof(struct attach_settings, service.q_block)},
     {"verbose", 'v', NULL, "show each message on stderr; twice: what the library does, too", argument_count,
      offsetof(struct attach_settings, service.verbose)},
     {"help", 'h', NULL, "show this", argument_flag, offsetof(struct attach_settings, help)},

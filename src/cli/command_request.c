@@ -252,6 +252,7 @@ static int open_endpoint(struct call *call) {
     coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
     config.max_token_size = call->settings->token.size > 8 ? (uint32_t)call->settings->token.size : 8; /* RFC 8974 */
     config.user = call;
+    config.q_block = call->settings->q_block;
     config.observer = call->settings->verbose > 0 ? show_message : NULL;
     config.log = call->settings->verbose > 0 ? show_log : NULL;
     if (coax_endpoint_new(&call->endpoint, &config, &error) != COAX_OK) {

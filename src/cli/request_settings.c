@@ -83,6 +83,8 @@ static const struct argument table[] = {
      offsetof(struct request_settings, timeout_ms)},
     {"block-size", 0, "BYTES", "the largest block of a body: 16, 32, 64, 128, 256, 512 or 1024", read_block_size,
      offsetof(struct request_settings, block_size)},
+    {"q-block", 0, NULL, "over UDP and DTLS, send and ask for blocks in bursts (RFC 9177)", argument_flag,
+     offsetof(struct request_settings, q_block)},
     {"retries", 0, "N", "ask again, N times at most, when a busy server says how long to wait", argument_number,
      offsetof(struct request_settings, retries)},
     {"token", 0, "HEX", "use this token, for tests; more than 8 bytes few servers take", read_token,

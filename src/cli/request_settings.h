@@ -33,10 +33,11 @@ struct request_settings {
     uint32_t timeout_ms; /* 0: the protocol's own */
     struct typed_token token;
     uint32_t block_size; /* 0: the library's own */
-    uint32_t retries;    /* after 4.29 and 5.03 */
-    bool observes;       /* the verb is observe */
-    uint32_t count;      /* of states; 0: until Ctrl-C */
-    const char *output;  /* NULL or "-": standard output */
+    bool q_block;
+    uint32_t retries;   /* after 4.29 and 5.03 */
+    bool observes;      /* the verb is observe */
+    uint32_t count;     /* of states; 0: until Ctrl-C */
+    const char *output; /* NULL or "-": standard output */
     bool json;
     unsigned verbose;
     bool quiet;

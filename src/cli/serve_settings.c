@@ -31,6 +31,8 @@ static const struct argument table[] = {
      offsetof(struct serve_settings, trust_forwarded)},
     {"call", 0, NULL, "show the clients that connect, and send them requests: type help", argument_flag,
      offsetof(struct serve_settings, call)},
+    {"q-block", 0, NULL, "over UDP and DTLS, take and give blocks in bursts (RFC 9177)", argument_flag,
+     offsetof(struct serve_settings, service.q_block)},
     {"verbose", 'v', NULL, "show each message on stderr; twice: what the library does, too", argument_count,
      offsetof(struct serve_settings, service.verbose)},
     {"help", 'h', NULL, "show this", argument_flag, offsetof(struct serve_settings, help)},

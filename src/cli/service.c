@@ -80,6 +80,7 @@ int service_open(struct service *service, const struct service_settings *setting
     coax_error error;
     *service = (struct service){.settings = settings};
     serve_log_setup(config, settings->verbose);
+    config->q_block = settings->q_block;
     if (coax_endpoint_new(&service->endpoint, config, &error) != COAX_OK) {
         return service_fail(&error);
     }

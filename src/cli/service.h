@@ -11,6 +11,7 @@ struct service_settings {
     struct argument_texts credentials; /* files */
     const char *files;                 /* a folder; NULL: none */
     bool writable;                     /* clients may change what is in it */
+    bool q_block;                      /* takes and gives bursts (RFC 9177) */
     unsigned verbose;
 };
 

@@ -1,6 +1,7 @@
 #include "request/bodies.h"
 
 #include "base/wipe.h"
+#include "request/burst_upload.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +29,9 @@ static bool counts(uint16_t number, enum body_direction direction) {
     if (number == COAX_OPTION_REQUEST_TAG) {
         return direction == BODY_UPLOAD;
     }
-    return number != COAX_OPTION_BLOCK1 && number != COAX_OPTION_BLOCK2 && number != COAX_OPTION_OBSERVE
-           && number != COAX_OPTION_IF_NONE_MATCH && !coax_option_is_no_cache_key(number);
+    return number != COAX_OPTION_BLOCK1 && number != COAX_OPTION_BLOCK2 && number != COAX_OPTION_Q_BLOCK1
+           && number != COAX_OPTION_Q_BLOCK2 && number != COAX_OPTION_OBSERVE && number != COAX_OPTION_IF_NONE_MATCH
+           && !coax_option_is_no_cache_key(number);
 }
 
 bool coax_body_key_make(struct body_key *key, const struct coax_remote *remote, enum body_direction direction,
@@ -137,8 +139,7 @@ struct body *coax_body_new(struct request_layer *layer, coax_remote *remote, con
     return body;
 }
 
-/* The others give way, the longest idle first; false if that is not enough. */
-static bool make_room(struct body *body, size_t more) {
+bool coax_body_make_room(struct body *body, size_t more) {
     struct request_layer *layer = body->layer;
     while (more > layer->settings.max_body_memory - layer->body_memory) {
         struct list_node *oldest = list_first(&layer->bodies_by_age);
@@ -168,7 +169,7 @@ enum coax_status coax_body_reserve(struct body *body, size_t size) {
     }
     coax_body_touch(body); /* so that it is the last to give way */
     size_t capacity = capacity_for(body, size);
-    if (!make_room(body, capacity - body->capacity)) {
+    if (!coax_body_make_room(body, capacity - body->capacity)) {
         return COAX_E_NO_MEMORY;
     }
     uint8_t *larger = malloc(capacity);
@@ -200,6 +201,7 @@ void coax_body_free(struct body *body) {
     void *user_body = body->user_body;
     coax_remote *remote = body->remote;
     coax_body_take_out(body);
+    coax_burst_upload_forget(body);
     body->layer->body_memory -= body->capacity;
     coax_wipe_free(body->data, body->capacity);
     free(body->options.data);

@@ -29,6 +29,8 @@ struct body {
     void *user_body;
     uint64_t total;               /* of a download, or what came of an upload */
     struct block block;           /* of an upload: the last one that came */
+    struct burst_upload *burst;   /* of an upload in bursts; NULL: block by block */
+    bool is_done;                 /* one in bursts that was handled, and answered with `code` */
     bool if_none_match;           /* of an upload: its first block had the option */
     uint8_t code;                 /* of a download: the response's */
     struct option_writer options; /* and its options, or an upload's with that one; in memory of their own */
@@ -60,6 +62,9 @@ void coax_body_touch(struct body *body);
 /* Makes room for so many bytes of data, at the cost of others. COAX_E_TOO_LARGE over max_body_size, COAX_E_NO_MEMORY.
  */
 enum coax_status coax_body_reserve(struct body *body, size_t size);
+
+/* The others give way for so many bytes more, the longest idle first; false if that is not enough. */
+bool coax_body_make_room(struct body *body, size_t more);
 
 /* Out of the table, so that it is found no more. */
 void coax_body_take_out(struct body *body);

@@ -1,5 +1,6 @@
 #include "request/downloads.h"
 
+#include "request/window.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,8 +49,9 @@ static enum coax_status refuse_number(coax_exchange *exchange) {
 
 static enum coax_status put_piece(coax_exchange *exchange, uint8_t code, const struct piece *piece, struct bytes data) {
     struct option_writer *options = &exchange->options;
-    enum coax_status status = coax_block_write(options, COAX_OPTION_BLOCK2, &piece->block);
-    if (status == COAX_OK && piece->offset == 0 && piece->total <= UINT32_MAX) {
+    uint16_t number = exchange->has_q_block2 ? COAX_OPTION_Q_BLOCK2 : COAX_OPTION_BLOCK2;
+    enum coax_status status = coax_block_write(options, number, &piece->block);
+    if (status == COAX_OK && (piece->offset == 0 || exchange->has_q_block2) && piece->total <= UINT32_MAX) {
         coax_option_erase(options, COAX_OPTION_SIZE2);
         status = coax_option_write_uint(options, COAX_OPTION_SIZE2, piece->total);
     }
@@ -64,10 +66,18 @@ static struct body *find(coax_exchange *exchange, const struct coax_message *req
                                                                               : NULL;
 }
 
+static const struct coax_message *request_of(const coax_exchange *exchange) {
+    return exchange->request != NULL ? exchange->request : exchange->kept_request;
+}
+
+static struct body *find_own(coax_exchange *exchange) {
+    return find(exchange, request_of(exchange));
+}
+
 /* A place for the response with its options; NULL if there is none. */
 static struct body *new_body(coax_exchange *exchange, uint8_t code) {
     struct body_key key;
-    const struct coax_message *request = exchange->request != NULL ? exchange->request : exchange->kept_request;
+    const struct coax_message *request = request_of(exchange);
     if (request == NULL || !coax_body_key_make(&key, exchange->remote, BODY_DOWNLOAD, request)) {
         return NULL;
     }
@@ -123,6 +133,82 @@ static enum coax_status write_etag(coax_exchange *exchange, struct bytes payload
     return coax_option_write(&exchange->options, COAX_OPTION_ETAG, &hash, sizeof hash);
 }
 
+/* One byte more than goes out tells whether there is more. */
+static enum coax_status read_piece(const coax_body_source *source, void *user_body, struct piece *piece,
+                                   uint8_t **buffer, struct bytes *data) {
+    size_t got = 0;
+    *buffer = malloc(piece->size + 1);
+    if (*buffer == NULL) {
+        return COAX_E_NO_MEMORY;
+    }
+    enum coax_status status = source->read(user_body, piece->offset, *buffer, piece->size + 1, &got);
+    piece->block.more = got > piece->size;
+    *data = bytes_of(*buffer, piece->block.more ? piece->size : got);
+    return status;
+}
+
+/* From wherever the body is. */
+static enum coax_status piece_of(const struct body *body, struct piece *piece, uint8_t **buffer, struct bytes *data) {
+    if (body->source != NULL) {
+        return read_piece(body->source, body->user_body, piece, buffer, data);
+    }
+    size_t left = body->size - (size_t)piece->offset;
+    piece->block.more = left > piece->size;
+    *data = bytes_of(body->data + piece->offset, piece->block.more ? piece->size : left);
+    return COAX_OK;
+}
+
+/* --- what follows in a burst (RFC 9177 section 4.4) --- */
+
+/* True if there are blocks behind it. */
+static bool send_block(const coax_exchange *exchange, struct body *body, uint32_t number) {
+    struct piece piece = {.block = {.number = number, .exponent = exponent_for(exchange)}, .total = body->total};
+    uint8_t *buffer = NULL;
+    struct bytes data;
+    piece.offset = block_offset(&piece.block);
+    piece.size = block_unit(&piece.block);
+    if (is_beyond(&piece) || piece_of(body, &piece, &buffer, &data) != COAX_OK) {
+        free(buffer);
+        return false;
+    }
+    uint8_t bytes[EXCHANGE_OPTIONS_MAXIMUM];
+    struct option_writer options = option_writer_on(bytes, sizeof bytes);
+    option_writer_copy(&options, &body->options);
+    bool fits =
+        coax_block_write(&options, COAX_OPTION_Q_BLOCK2, &piece.block) == COAX_OK
+        && (piece.total > UINT32_MAX || coax_option_write_uint(&options, COAX_OPTION_SIZE2, piece.total) == COAX_OK);
+    const struct coax_message message = {
+        .code = body->code,
+        .token = bytes_of(exchange->token, exchange->token_size),
+        .options = option_writer_bytes(&options),
+        .payload = data,
+    };
+    if (fits) {
+        (void)exchange->remote->transport->send(exchange->remote, &message, false, NULL, NULL);
+    }
+    free(buffer);
+    return fits && piece.block.more;
+}
+
+/* The others of its set, or of those that are asked for one by one. */
+static void send_burst(const coax_exchange *exchange, struct body *body, const struct coax_message *request) {
+    uint32_t number = exchange->block2.number;
+    uint32_t end = (number / SET_MAXIMUM + 1) * SET_MAXIMUM;
+    if (exchange->block2.more) {
+        while (++number < end && send_block(exchange, body, number)) {
+        }
+        return;
+    }
+    unsigned count = 0;
+    size_t position = 0;
+    struct coax_option option;
+    while (count < SET_MAXIMUM && coax_message_next_option(request, &position, &option)) {
+        if (option.number == COAX_OPTION_Q_BLOCK2 && count++ > 0) {
+            (void)send_block(exchange, body, (uint32_t)(coax_option_uint(&option) >> 4));
+        }
+    }
+}
+
 enum coax_status coax_download_begin(coax_exchange *exchange, uint8_t code, struct bytes payload) {
     struct piece piece = piece_for(exchange, payload.size);
     bool is_get = exchange->request != NULL && exchange->request->code == COAX_GET;
@@ -142,25 +228,16 @@ enum coax_status coax_download_begin(coax_exchange *exchange, uint8_t code, stru
     if (piece.block.more && !keep(exchange, code, payload) && !is_get) {
         return COAX_E_NO_MEMORY;
     }
-    return put_piece(exchange, code, &piece,
-                     bytes_of(payload.data + piece.offset, piece.block.more ? piece.size : left));
+    status =
+        put_piece(exchange, code, &piece, bytes_of(payload.data + piece.offset, piece.block.more ? piece.size : left));
+    struct body *body = status == COAX_OK && exchange->has_q_block2 && piece.block.more ? find_own(exchange) : NULL;
+    if (body != NULL) {
+        send_burst(exchange, body, NULL);
+    }
+    return status;
 }
 
 /* --- a body that is read as it goes --- */
-
-/* One byte more than goes out tells whether there is more. */
-static enum coax_status read_piece(const coax_body_source *source, void *user_body, struct piece *piece,
-                                   uint8_t **buffer, struct bytes *data) {
-    size_t got = 0;
-    *buffer = malloc(piece->size + 1);
-    if (*buffer == NULL) {
-        return COAX_E_NO_MEMORY;
-    }
-    enum coax_status status = source->read(user_body, piece->offset, *buffer, piece->size + 1, &got);
-    piece->block.more = got > piece->size;
-    *data = bytes_of(*buffer, piece->block.more ? piece->size : got);
-    return status;
-}
 
 static enum coax_status put_read(coax_exchange *exchange, uint8_t code, const struct piece *piece, struct bytes data) {
     if (piece->offset == 0 && !piece->block.more) {
@@ -192,33 +269,31 @@ enum coax_status coax_download_source(coax_exchange *exchange, uint8_t code, uin
     if (status == COAX_OK) {
         status = put_read(exchange, code, &piece, data);
     }
+    if (status == COAX_OK && exchange->has_q_block2 && body != NULL) {
+        send_burst(exchange, body, NULL);
+    }
     free(buffer);
     return status;
 }
 
 /* --- the blocks after the first --- */
 
-static enum coax_status answer_from(coax_exchange *exchange, struct body *body) {
+static enum coax_status answer_from(coax_exchange *exchange, const struct coax_message *request, struct body *body) {
     struct piece piece = piece_for(exchange, body->total);
     if (is_beyond(&piece)) {
         return refuse_number(exchange);
     }
     uint8_t *buffer = NULL;
     struct bytes data;
-    enum coax_status status = COAX_OK;
-    if (body->source != NULL) {
-        status = read_piece(body->source, body->user_body, &piece, &buffer, &data);
-    } else {
-        size_t left = body->size - (size_t)piece.offset;
-        piece.block.more = left > piece.size;
-        data = bytes_of(body->data + piece.offset, piece.block.more ? piece.size : left);
-    }
+    enum coax_status status = piece_of(body, &piece, &buffer, &data);
     option_writer_copy(&exchange->options, &body->options);
     coax_body_touch(body);
     if (status == COAX_OK) {
         status = put_read(exchange, body->code, &piece, data);
     }
-    if (status != COAX_OK || !piece.block.more) {
+    if (status == COAX_OK && exchange->has_q_block2) {
+        send_burst(exchange, body, request); /* any block may be asked for again: its time ends it */
+    } else if (status != COAX_OK || !piece.block.more) {
         coax_body_free(body); /* a repeated request for the last block is answered by the transport */
     }
     free(buffer);
@@ -230,6 +305,6 @@ bool coax_download_answer(coax_exchange *exchange, const struct coax_message *re
     if (body == NULL) {
         return false;
     }
-    coax_exchange_answer(exchange, answer_from(exchange, body));
+    coax_exchange_answer(exchange, answer_from(exchange, request, body));
     return true;
 }

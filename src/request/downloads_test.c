@@ -259,6 +259,111 @@ static int tear_down(void **state) {
     return 0;
 }
 
+/* --- bursts --- */
+
+static void begin_bursts(struct served *served, bool verified) {
+    coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
+    config.q_block = true;
+    served_start(served, &config, false);
+    stack_fixture_remote(&served->fixture, server_path(7))->is_verified = verified;
+}
+
+/* The block, in a message that is confirmable never. */
+static void expect_burst(struct served *served, unsigned number, bool more, size_t size) {
+    struct coax_message message = wire_expect_message(&served->fixture.wire);
+    struct block block;
+    assert_int_equal(message.code, COAX_CONTENT);
+    assert_true(message.type != COAX_CON);
+    assert_true(bytes_equal(message.token, bytes_of("tk", 2)));
+    assert_int_equal(coax_block_read(&message, COAX_OPTION_Q_BLOCK2, false, &block), BLOCK_PRESENT);
+    assert_int_equal(block.number, number);
+    assert_int_equal(block.more, more);
+    assert_int_equal(message.payload.size, size);
+    assert_memory_equal(message.payload.data, served->data + number * 64, size);
+    struct coax_option etag;
+    assert_true(coax_message_option(&message, COAX_OPTION_ETAG, &etag));
+    assert_int_equal(coax_message_option_uint(&message, COAX_OPTION_SIZE2, 0), served->data_size);
+    assert_int_equal(coax_message_content_format(&message), COAX_FORMAT_TEXT);
+}
+
+static void a_burst_is_a_set(void **state) {
+    (void)state;
+    static struct served one;
+    struct served *served = &one;
+    for (int by_source = 0; by_source < 2; by_source++) {
+        begin_bursts(served, true);
+        served->by_source = by_source;
+        served->etag = "e";
+        served->data_size = 12 * 64 + 5;
+        served_send(served, &ASK(.code = COAX_GET, .q_block2 = BLOCK(0, 1, 2)));
+        for (unsigned number = 0; number < 10; number++) {
+            expect_burst(served, number, true, 64);
+        }
+        wire_expect_nothing(&served->fixture.wire);
+        served_send(served, &ASK(.code = COAX_GET, .q_block2 = BLOCK(10, 1, 2), .non_confirmable = true));
+        expect_burst(served, 10, true, 64);
+        expect_burst(served, 11, true, 64);
+        expect_burst(served, 12, false, 5);
+        wire_expect_nothing(&served->fixture.wire);
+        assert_int_equal(served->handled, 1);
+        served_stop(served);
+    }
+}
+
+static void what_was_lost_is_given_again(void **state) {
+    (void)state;
+    static struct served one;
+    struct served *served = &one;
+    begin_bursts(served, true);
+    served->data_size = 3 * 64;
+    served_send(served, &ASK(.code = COAX_GET, .q_block2 = BLOCK(0, 1, 2)));
+    for (unsigned number = 0; number < 3; number++) {
+        expect_burst(served, number, number < 2, 64);
+    }
+    served_send(served, &ASK(.code = COAX_GET, .q_block2 = BLOCK(0, 0, 2), .also_q_block2 = BLOCK(2, 0, 2)));
+    expect_burst(served, 0, true, 64);
+    expect_burst(served, 2, false, 64);
+    served_send(served, &ASK(.code = COAX_GET, .q_block2 = BLOCK(2, 0, 2), .also_q_block2 = BLOCK(3, 0, 2)));
+    expect_burst(served, 2, false, 64); /* there is no block 3 */
+    wire_expect_nothing(&served->fixture.wire);
+    assert_int_equal(served->handled, 1);
+    served_stop(served);
+}
+
+static void small_bodies_are_no_bursts(void **state) {
+    (void)state;
+    static struct served one;
+    struct served *served = &one;
+    begin_bursts(served, true);
+    served->data_size = 64;
+    struct coax_message answer = served_ask(served, ASK(.code = COAX_GET, .q_block2 = BLOCK(0, 1, 2)));
+    struct coax_option option;
+    assert_int_equal(answer.payload.size, 64);
+    assert_false(coax_message_option(&answer, COAX_OPTION_Q_BLOCK2, &option));
+    served_stop(served);
+}
+
+static void bursts_are_not_for_forged_addresses(void **state) {
+    (void)state;
+    static struct served one;
+    struct served *served = &one;
+    begin_bursts(served, false);
+    served->data_size = 3 * 64;
+    struct coax_message answer = served_ask(served, ASK(.code = COAX_GET, .q_block2 = BLOCK(0, 1, 2)));
+    struct coax_option echo;
+    uint8_t value[16];
+    assert_int_equal(answer.code, COAX_UNAUTHORIZED);
+    assert_true(coax_message_option(&answer, COAX_OPTION_ECHO, &echo));
+    assert_int_equal(echo.size, sizeof value);
+    memcpy(value, echo.value, sizeof value);
+    assert_int_equal(served->handled, 0);
+    served_send(served, &ASK(.code = COAX_GET, .q_block2 = BLOCK(0, 1, 2), .echo = value));
+    expect_burst(served, 0, true, 64);
+    expect_burst(served, 1, true, 64);
+    expect_burst(served, 2, false, 64);
+    served_stop(served);
+}
+
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -278,6 +383,10 @@ int main(void) {
         SERVED(what_is_not_fetched_is_forgotten),
         cmocka_unit_test(the_longest_idle_gives_way),
         cmocka_unit_test(memory_has_its_bound),
+        cmocka_unit_test(a_burst_is_a_set),
+        cmocka_unit_test(what_was_lost_is_given_again),
+        cmocka_unit_test(small_bodies_are_no_bursts),
+        cmocka_unit_test(bursts_are_not_for_forged_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

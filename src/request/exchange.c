@@ -1,4 +1,5 @@
 /* Incoming requests: one exchange each, from the transport to the handler and back. */
+#include "request/burst_upload.h"
 #include "request/downloads.h"
 #include "request/echo.h"
 #include "request/observers.h"
@@ -143,6 +144,43 @@ void coax_exchange_tell(coax_exchange *exchange, const struct coax_message *requ
     end_handling(exchange);
 }
 
+/* 4.01 with an Echo, instead of whatever the answer was to be. */
+static enum coax_status challenge(coax_exchange *exchange) {
+    uint8_t value[ECHO_SIZE];
+    coax_echo_make(exchange->layer, exchange->remote, value);
+    exchange->is_challenged = true;
+    exchange->options.size = 0;
+    exchange->options.last = 0;
+    enum coax_status status = coax_option_write(&exchange->options, COAX_OPTION_ECHO, value, sizeof value);
+    return status == COAX_OK ? coax_exchange_put(exchange, COAX_UNAUTHORIZED, bytes_of(NULL, 0)) : status;
+}
+
+/* RFC 9177: understood over datagrams, if the settings allow it. What a burst would add to the traffic is for addresses
+   that are not forged. */
+static bool read_q_blocks(coax_exchange *exchange, const struct coax_message *request) {
+    enum block_presence block1 = coax_block_read(request, COAX_OPTION_Q_BLOCK1, false, &exchange->block1);
+    enum block_presence block2 = coax_block_read(request, COAX_OPTION_Q_BLOCK2, false, &exchange->block2);
+    exchange->has_q_block1 = block1 == BLOCK_PRESENT;
+    exchange->has_q_block2 = exchange->has_block2 = block2 == BLOCK_PRESENT;
+    if (block1 == BLOCK_ABSENT && block2 == BLOCK_ABSENT) {
+        return true;
+    }
+    bool is_taken = exchange->layer->settings.q_block && !exchange->remote->transport->is_reliable;
+    if (!is_taken) {
+        (void)coax_respond_text(exchange, COAX_BAD_OPTION, "Option %s is not taken here",
+                                block1 != BLOCK_ABSENT ? "19 Q-Block1" : "31 Q-Block2");
+    } else if (block1 == BLOCK_MALFORMED || block2 == BLOCK_MALFORMED) {
+        (void)coax_respond_text(exchange, COAX_BAD_REQUEST, "The option %s says no size of a block",
+                                block1 == BLOCK_MALFORMED ? "Q-Block1" : "Q-Block2");
+    } else if (exchange->has_q_block2 && exchange->remote->scheme == COAX_SCHEME_COAP
+               && !exchange->remote->is_verified) {
+        coax_exchange_answer(exchange, challenge(exchange));
+    } else {
+        return true;
+    }
+    return false;
+}
+
 /* False if the exchange is answered: the options make no sense. */
 static bool read_blocks(coax_exchange *exchange, const struct coax_message *request) {
     bool bert = exchange->remote->transport->is_reliable;
@@ -150,6 +188,9 @@ static bool read_blocks(coax_exchange *exchange, const struct coax_message *requ
     enum block_presence block2 = coax_block_read(request, COAX_OPTION_BLOCK2, bert, &exchange->block2);
     exchange->has_block1 = block1 == BLOCK_PRESENT;
     exchange->has_block2 = block2 == BLOCK_PRESENT;
+    if (block1 == BLOCK_ABSENT && block2 == BLOCK_ABSENT && !read_q_blocks(exchange, request)) {
+        return false;
+    }
     if (block1 == BLOCK_MALFORMED || block2 == BLOCK_MALFORMED) {
         (void)coax_respond_text(exchange, COAX_BAD_REQUEST, "The option %s says no size of a block",
                                 block1 == BLOCK_MALFORMED ? "Block1" : "Block2");
@@ -160,7 +201,8 @@ static bool read_blocks(coax_exchange *exchange, const struct coax_message *requ
 
 /* A block of the response that is not the first: from what is kept, or of a representation that is made again. */
 static bool is_block_answered(coax_exchange *exchange, const struct coax_message *request) {
-    if (!exchange->has_block2 || exchange->block2.number == 0) {
+    bool is_first = exchange->block2.number == 0 && (!exchange->has_q_block2 || exchange->block2.more);
+    if (!exchange->has_block2 || is_first) {
         return false;
     }
     if (coax_download_answer(exchange, request)) {
@@ -184,7 +226,14 @@ void coax_exchange_serve(coax_exchange *exchange, const struct coax_message *req
     coax_observer_read(exchange, request);
     bool is_split = exchange->has_block1 && (exchange->block1.number > 0 || exchange->block1.more);
     bool has_body = request->code != COAX_GET && request->code != COAX_DELETE;
-    if (is_split && (body = coax_upload_take(exchange, request, serving, &whole)) == NULL) {
+    bool is_burst = exchange->has_q_block1 && (exchange->block1.number > 0 || exchange->block1.more);
+    if (is_burst) {
+        body = coax_burst_upload_take(exchange, request, serving, &whole);
+    } else if (is_split) {
+        body = coax_upload_take(exchange, request, serving, &whole);
+    }
+    is_split = is_split || is_burst;
+    if (is_split && body == NULL) {
         return;
     }
     if (!is_split && is_block_answered(exchange, request)) {
@@ -196,6 +245,9 @@ void coax_exchange_serve(coax_exchange *exchange, const struct coax_message *req
     exchange->body = NULL;
     if (body != NULL) {
         coax_body_free(body);
+    }
+    if (is_burst) {
+        coax_burst_upload_done(exchange, request);
     }
 }
 
@@ -255,17 +307,6 @@ static enum coax_status write_block1(coax_exchange *exchange, uint8_t code) {
     return coax_block_write(&exchange->options, COAX_OPTION_BLOCK1, &block);
 }
 
-/* 4.01 with an Echo, instead of whatever the answer was to be. */
-static enum coax_status challenge(coax_exchange *exchange) {
-    uint8_t value[ECHO_SIZE];
-    coax_echo_make(exchange->layer, exchange->remote, value);
-    exchange->is_challenged = true;
-    exchange->options.size = 0;
-    exchange->options.last = 0;
-    enum coax_status status = coax_option_write(&exchange->options, COAX_OPTION_ECHO, value, sizeof value);
-    return status == COAX_OK ? coax_exchange_put(exchange, COAX_UNAUTHORIZED, bytes_of(NULL, 0)) : status;
-}
-
 bool coax_exchange_is_fresh(coax_exchange *exchange) {
     if (exchange->request == NULL || exchange->observer != NULL) {
         return exchange->observer != NULL; /* who observes was fresh when that began */
@@ -300,6 +341,7 @@ enum coax_status coax_exchange_put(coax_exchange *exchange, uint8_t code, struct
     if (status != COAX_OK) {
         return status;
     }
+    exchange->answer = code;
     struct coax_message response = {
         .code = code,
         .token = bytes_of(exchange->token, exchange->token_size),

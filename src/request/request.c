@@ -1,6 +1,7 @@
 /* One request of ours: from its making to its one callback. */
 #include "base/error.h"
 #include "base/wipe.h"
+#include "request/burst.h"
 #include "request/collection.h"
 #include "request/request_layer.h"
 #include "request/token_key.h"
@@ -244,6 +245,9 @@ static uint64_t token_hash(const struct coax_request *request) {
 static enum coax_status choose_token(struct coax_request *request, struct coax_remote *remote, coax_error *error) {
     struct request_layer *layer = request->layer;
     struct token_key key = {bytes_of(request->token, request->token_size), remote};
+    if (coax_burst_is_under_way(request) && request->transfer->burst->is_begun) {
+        return COAX_OK;
+    }
     if (!request->has_token || request->code == COAX_EMPTY) {
         coax_token_draw(request, remote);
     } else if (coax_hash_table_find(&layer->waiting, token_hash(request), &key) != NULL) {
@@ -281,7 +285,8 @@ static enum coax_status send_message(struct coax_request *request, coax_error *e
         return status;
     }
     message.options = option_writer_bytes(&options);
-    return remote->transport->send(remote, &message, !request->non_confirmable, &request->delivery, error);
+    bool confirmable = !request->non_confirmable && !coax_burst_is_under_way(request);
+    return remote->transport->send(remote, &message, confirmable, &request->delivery, error);
 }
 
 enum coax_status coax_request_submit(struct coax_request *request, struct coax_remote *remote, coax_error *error) {
@@ -306,6 +311,9 @@ enum coax_status coax_request_submit(struct coax_request *request, struct coax_r
         detach(request);
     } else if (request->non_confirmable || remote->transport->is_reliable) {
         wait_for_response(request);
+    }
+    if (status == COAX_OK) {
+        coax_burst_sent(request);
     }
     return status;
 }
@@ -385,9 +393,15 @@ static bool response_supports(uint16_t number) {
     return number != COAX_OPTION_OSCORE && number != COAX_OPTION_Q_BLOCK1 && number != COAX_OPTION_Q_BLOCK2;
 }
 
-static enum coax_status check_response(const struct coax_message *message, coax_error *error) {
+static bool burst_supports(uint16_t number) {
+    return number != COAX_OPTION_OSCORE;
+}
+
+static enum coax_status check_response(const struct coax_request *request, const struct coax_message *message,
+                                       coax_error *error) {
     struct option_problem problem;
-    if (!coax_message_options_understood(message, response_supports, &problem)) {
+    bool has_burst = request->transfer != NULL && request->transfer->burst != NULL;
+    if (!coax_message_options_understood(message, has_burst ? burst_supports : response_supports, &problem)) {
         const coax_option_definition *definition = coax_option_by_number(problem.number);
         return coax_fail(error, COAX_E_OPTION, "the response was rejected: its option %u%s%s%s %s",
                          (unsigned)problem.number, definition != NULL ? " (" : "",
@@ -417,6 +431,9 @@ static void take_response(struct coax_request *request, struct coax_remote *remo
         coax_request_cancel(request);
     } else if (verdict == TRANSFER_AGAIN) {
         coax_request_go_on(request);
+    } else if (verdict == TRANSFER_HOLD) {
+        request->recover = NULL;
+        remote->transport->cancel(&request->delivery); /* it has arrived */
     } else if (verdict == TRANSFER_WAIT) {
         rest(request);
     } else if (verdict == TRANSFER_FAIL) {
@@ -437,7 +454,7 @@ bool coax_request_layer_response(void *user, struct coax_remote *remote, const s
     }
     struct coax_request *request = COAX_CONTAINER(node, struct coax_request, node);
     coax_error error;
-    if (check_response(message, &error) != COAX_OK) {
+    if (check_response(request, message, &error) != COAX_OK) {
         request->recover = NULL;
         coax_request_fail(request, &error);
         return error.status != COAX_E_OPTION; /* RFC 7252 section 5.4.1: a confirmable one is rejected */

@@ -22,6 +22,8 @@ struct request_settings {
     uint32_t max_observers, max_observers_per_peer;
     uint32_t token_size, max_token_size;
     bool echo_amplified;
+    bool q_block;
+    uint32_t non_timeout_ms, non_max_retransmit; /* of bursts (RFC 9177 section 7.2): as of confirmable messages */
 };
 
 struct request_layer {
@@ -194,7 +196,9 @@ struct coax_exchange {
     char *kept_rest; /* the same for later, if it is deferred and wants to observe */
     bool is_answered, is_deferred, is_in_handler;
     bool has_block1, has_block2;
+    bool has_q_block1, has_q_block2;    /* they are Q-Block1 and Q-Block2 (RFC 9177) */
     struct block block1, block2;        /* of the request */
+    uint8_t answer;                     /* the code that went out */
     struct observed *observed;          /* what is asked for, if it can be observed */
     struct list_node of_observed;       /* in its list, if the request wants to observe it */
     struct observer *observer;          /* whom the answer is for; NULL: who asked */

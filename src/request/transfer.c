@@ -3,12 +3,13 @@
 
 #include "base/error.h"
 #include "base/wipe.h"
+#include "request/burst.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { RESTARTS_MAXIMUM = 3, BODY_CAPACITY_FIRST = 4096 };
 
-static void tell_progress(struct coax_request *request) {
+void coax_transfer_tell_progress(struct coax_request *request) {
     struct transfer *transfer = request->transfer;
     if (transfer->progress != NULL) {
         coax_progress progress = {transfer->sent, transfer->size, transfer->received, transfer->announced};
@@ -36,7 +37,7 @@ static bool tags_equal(const struct tag *one, const struct tag *other) {
 }
 
 /* Again from the first byte, but not for ever. */
-static bool begin_anew(struct transfer *transfer) {
+bool coax_transfer_begin_anew(struct transfer *transfer) {
     transfer->received = 0;
     transfer->is_resuming = false;
     transfer->is_begun = false;
@@ -77,8 +78,8 @@ static enum coax_status give_to_sink(struct transfer *transfer, const struct coa
                              : status;
 }
 
-static enum coax_status keep_piece(struct coax_request *request, const struct coax_message *response,
-                                   coax_error *error) {
+enum coax_status coax_transfer_keep(struct coax_request *request, const struct coax_message *response,
+                                    coax_error *error) {
     struct transfer *transfer = request->transfer;
     enum coax_status status = COAX_OK;
     if (transfer->sink == NULL || coax_code_class(response->code) != 2) {
@@ -94,8 +95,8 @@ static enum coax_status keep_piece(struct coax_request *request, const struct co
 }
 
 /* The last block's message with all of the body. */
-static enum transfer_verdict give_whole(struct coax_request *request, const struct coax_message *response,
-                                        struct coax_message *whole, coax_error *error) {
+enum transfer_verdict coax_transfer_give_whole(struct coax_request *request, const struct coax_message *response,
+                                               struct coax_message *whole, coax_error *error) {
     struct transfer *transfer = request->transfer;
     free(transfer->options);
     transfer->options = malloc(response->options.size + 1);
@@ -103,7 +104,8 @@ static enum transfer_verdict give_whole(struct coax_request *request, const stru
         (void)coax_fail_memory(error);
         return TRANSFER_FAIL;
     }
-    static const uint16_t ours[] = {COAX_OPTION_BLOCK1, COAX_OPTION_BLOCK2, COAX_OPTION_SIZE2};
+    static const uint16_t ours[] = {COAX_OPTION_BLOCK1, COAX_OPTION_BLOCK2, COAX_OPTION_SIZE2, COAX_OPTION_Q_BLOCK1,
+                                    COAX_OPTION_Q_BLOCK2};
     struct option_writer writer = option_writer_on(transfer->options, response->options.size);
     size_t position = 0;
     struct coax_option option;
@@ -121,6 +123,18 @@ static enum transfer_verdict give_whole(struct coax_request *request, const stru
     return TRANSFER_PASS;
 }
 
+void coax_transfer_note_body(struct transfer *transfer, const struct coax_message *response) {
+    transfer->received = 0;
+    transfer->is_begun = false;
+    transfer->etag = tag_of(response);
+    transfer->announced = coax_message_option_uint(response, COAX_OPTION_SIZE2, COAX_SIZE_UNKNOWN);
+}
+
+bool coax_transfer_is_same(const struct transfer *transfer, const struct coax_message *response) {
+    struct tag etag = tag_of(response);
+    return tags_equal(&etag, &transfer->etag);
+}
+
 /* The next request asks for blocks of the size that came, or smaller ones if the program wants that (section 2.4). */
 static uint8_t next_exponent(const struct transfer *transfer, const struct block *block) {
     bool is_limited = transfer->is_negotiated && transfer->wish < block->exponent;
@@ -130,32 +144,29 @@ static uint8_t next_exponent(const struct transfer *transfer, const struct block
 static enum transfer_verdict take_block(struct coax_request *request, const struct coax_message *response,
                                         const struct block *block, struct coax_message *whole, coax_error *error) {
     struct transfer *transfer = request->transfer;
-    struct tag etag = tag_of(response);
     if (block->number == 0 && (transfer->received == 0 || transfer->is_resuming)) {
-        transfer->received = 0;
-        transfer->is_begun = false;
-        transfer->etag = etag;
-        transfer->announced = coax_message_option_uint(response, COAX_OPTION_SIZE2, COAX_SIZE_UNKNOWN);
+        coax_transfer_note_body(transfer, response);
     }
     transfer->is_resuming = false;
-    if (!tags_equal(&etag, &transfer->etag)) {
-        return begin_anew(transfer) ? TRANSFER_AGAIN
-                                    : fail(error, COAX_E_CHANGED, "the body changed again and again under way");
+    if (!coax_transfer_is_same(transfer, response)) {
+        return coax_transfer_begin_anew(transfer)
+                   ? TRANSFER_AGAIN
+                   : fail(error, COAX_E_CHANGED, "the body changed again and again under way");
     }
     if (block_offset(block) != transfer->received || !coax_block_fits(block, response->payload.size)) {
         return fail(error, COAX_E_FORMAT, "the response has another block than the one that was asked for");
     }
     transfer->exponent = next_exponent(transfer, block);
-    if (keep_piece(request, response, error) != COAX_OK) {
+    if (coax_transfer_keep(request, response, error) != COAX_OK) {
         return TRANSFER_FAIL;
     }
     transfer->has_echoed = false;
     if (!block->more) {
-        enum transfer_verdict verdict = give_whole(request, response, whole, error);
-        tell_progress(request);
+        enum transfer_verdict verdict = coax_transfer_give_whole(request, response, whole, error);
+        coax_transfer_tell_progress(request);
         return verdict;
     }
-    tell_progress(request);
+    coax_transfer_tell_progress(request);
     return TRANSFER_AGAIN;
 }
 
@@ -168,7 +179,7 @@ static enum transfer_verdict take_single(struct coax_request *request, const str
         transfer->received = 0;
         transfer->is_begun = false;
         if (transfer->sink != NULL && response->code != COAX_VALID) {
-            if (keep_piece(request, response, error) != COAX_OK) {
+            if (coax_transfer_keep(request, response, error) != COAX_OK) {
                 return TRANSFER_FAIL;
             }
             whole->payload = bytes_of(NULL, 0);
@@ -197,7 +208,7 @@ static enum transfer_verdict receive(struct coax_request *request, const struct 
     if (response->code == COAX_CONTINUE || (is_within && presence == BLOCK_ABSENT)) {
         return fail(error, COAX_E_FORMAT, "the response does not say which block it has");
     }
-    if (transfer != NULL && transfer->is_resuming && is_error && begin_anew(transfer)) {
+    if (transfer != NULL && transfer->is_resuming && is_error && coax_transfer_begin_anew(transfer)) {
         return TRANSFER_AGAIN; /* perhaps what is there now ends before */
     }
     if (!is_within && (is_alone || (is_error && !block.more))) {
@@ -260,7 +271,7 @@ static enum transfer_verdict take_while_sending(struct coax_request *request, co
         return fail(error, COAX_E_FORMAT, "the response acknowledges another block than the one that was sent");
     }
     if (goes_on(request, response, &block, has_block)) {
-        tell_progress(request);
+        coax_transfer_tell_progress(request);
         return TRANSFER_AGAIN;
     }
     transfer->sent += coax_code_class(response->code) == 2 ? transfer->under_way : 0;
@@ -318,6 +329,12 @@ enum transfer_verdict coax_transfer_take(struct coax_request *request, const str
         return TRANSFER_WAIT;
     }
     struct transfer *transfer = request->transfer;
+    if (transfer != NULL && transfer->burst != NULL) {
+        enum transfer_verdict verdict = coax_burst_take(request, response, whole, error);
+        if (verdict != TRANSFER_NONE) {
+            return verdict;
+        }
+    }
     if (transfer != NULL && transfer->stage == TRANSFER_SENDING) {
         return take_while_sending(request, response, whole, error);
     }
@@ -392,6 +409,7 @@ void coax_transfer_close(struct coax_request *request, bool complete) {
 void coax_transfer_free(struct coax_request *request) {
     struct transfer *transfer = request->transfer;
     if (transfer != NULL) {
+        coax_burst_free(transfer);
         coax_transfer_close(request, false);
         coax_wipe_free(transfer->piece, transfer->piece_capacity);
         coax_wipe_free(transfer->body, transfer->body_capacity);

@@ -47,6 +47,9 @@ struct transfer {
     struct tag etag;  /* of what is being received */
     uint8_t *options; /* of the whole */
 
+    struct burst *burst;    /* NULL: block by block */
+    bool is_without_bursts; /* the peer refused them */
+
     unsigned retries;
     struct timer again;
     coax_progress_callback *progress;
@@ -64,6 +67,8 @@ enum transfer_verdict {
     TRANSFER_AGAIN, /* the request has another message to send */
     TRANSFER_WAIT,  /* it has, when its timer fires */
     TRANSFER_FAIL,
+    TRANSFER_HOLD, /* the request waits for more with the same token */
+    TRANSFER_NONE, /* of a burst (burst.h): it is no matter of its */
 };
 
 /* --- what the program sets (transfer_settings.c) --- */
@@ -88,6 +93,11 @@ enum coax_status coax_transfer_begin(struct coax_request *request, const struct 
 enum coax_status coax_transfer_compose(struct coax_request *request, const struct coax_remote *remote,
                                        struct option_writer *options, struct bytes *payload, coax_error *error);
 
+/* The block of our body at transfer->sent, with Block1 or Q-Block1. */
+enum coax_status coax_transfer_compose_block(struct coax_request *request, const struct coax_remote *remote,
+                                             uint16_t number, struct option_writer *options, struct bytes *payload,
+                                             coax_error *error);
+
 /* Our body goes in blocks, from its first byte on. */
 void coax_transfer_begin_sending(struct coax_request *request);
 
@@ -103,6 +113,17 @@ bool coax_transfer_shrink(struct coax_request *request);
  */
 enum transfer_verdict coax_transfer_take(struct coax_request *request, const struct coax_message *response,
                                          struct coax_message *whole, coax_error *error);
+
+/* For who takes the blocks of a response: notes which body begins; whether this is of the same; keeps the next piece of
+   it; gives the whole as coax_transfer_take() does. Another body may begin some times, then it is false. */
+void coax_transfer_note_body(struct transfer *transfer, const struct coax_message *response);
+bool coax_transfer_is_same(const struct transfer *transfer, const struct coax_message *response);
+enum coax_status coax_transfer_keep(struct coax_request *request, const struct coax_message *response,
+                                    coax_error *error);
+enum transfer_verdict coax_transfer_give_whole(struct coax_request *request, const struct coax_message *response,
+                                               struct coax_message *whole, coax_error *error);
+bool coax_transfer_begin_anew(struct transfer *transfer);
+void coax_transfer_tell_progress(struct coax_request *request);
 
 /* A message that waits for its time (TRANSFER_WAIT) is not sent. */
 void coax_transfer_stop_waiting(struct coax_request *request);

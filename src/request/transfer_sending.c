@@ -1,6 +1,7 @@
 /* The next message of a request: our body block by block, or the wish for the next block of the peer's. */
 #include "base/error.h"
 #include "base/wipe.h"
+#include "request/burst.h"
 #include "request/transfer.h"
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ void coax_transfer_reset(struct coax_request *request) {
         transfer->sent = 0;
         transfer->restarts = 0;
         transfer->has_echoed = false;
+        coax_burst_free(transfer);
     }
 }
 
@@ -38,13 +40,13 @@ enum coax_status coax_transfer_begin(struct coax_request *request, const struct 
     if (transfer != NULL && transfer->stage == TRANSFER_WHOLE && (is_large || transfer->source != NULL)) {
         coax_transfer_begin_sending(request);
     }
-    return COAX_OK;
+    return coax_burst_begin(request, remote);
 }
 
 bool coax_transfer_shrink(struct coax_request *request) {
     struct transfer *transfer = request->payload_size > 0 ? coax_transfer_of(request) : request->transfer;
     bool has_body = transfer != NULL && (request->payload_size > 0 || transfer->source != NULL);
-    if (!has_body || transfer->stage == TRANSFER_RECEIVING) {
+    if (!has_body || transfer->stage == TRANSFER_RECEIVING || transfer->burst != NULL) {
         return false;
     }
     if (transfer->stage == TRANSFER_WHOLE) {
@@ -129,22 +131,24 @@ static enum coax_status write_block(struct option_writer *options, uint16_t numb
     return block_number > BLOCK_NUMBER_MAXIMUM ? COAX_E_TOO_LARGE : coax_block_write(options, number, &block);
 }
 
-static enum coax_status compose_sending(struct coax_request *request, const struct coax_remote *remote,
-                                        struct option_writer *options, struct bytes *payload, coax_error *error) {
+enum coax_status coax_transfer_compose_block(struct coax_request *request, const struct coax_remote *remote,
+                                             uint16_t number, struct option_writer *options, struct bytes *payload,
+                                             coax_error *error) {
     struct transfer *transfer = request->transfer;
     enum coax_status status = next_piece(request, remote, payload, error);
     if (status != COAX_OK || (transfer->sent == 0 && !transfer->has_more)) {
         return status; /* a body of one block needs no option */
     }
-    status = write_block(options, COAX_OPTION_BLOCK1, transfer->sent, transfer->has_more, transfer->exponent);
-    if (transfer->sent > 0) {
+    status = write_block(options, number, transfer->sent, transfer->has_more, transfer->exponent);
+    bool is_burst = number == COAX_OPTION_Q_BLOCK1; /* each of whose blocks may be the first that arrives */
+    if (transfer->sent > 0 && !is_burst) {
         coax_option_erase(options, COAX_OPTION_IF_NONE_MATCH); /* the server has it from the first (section 2.10) */
     }
     if (status == COAX_OK) {
         coax_option_erase(options, COAX_OPTION_REQUEST_TAG);
         status = coax_option_write_uint(options, COAX_OPTION_REQUEST_TAG, transfer->request_tag);
     }
-    if (status == COAX_OK && transfer->sent == 0 && transfer->size <= UINT32_MAX) {
+    if (status == COAX_OK && (transfer->sent == 0 || is_burst) && transfer->size <= UINT32_MAX) {
         status = coax_option_write_uint(options, COAX_OPTION_SIZE1, transfer->size);
     }
     return status == COAX_OK ? COAX_OK : coax_fail(error, status, "the body has more blocks than can be numbered");
@@ -164,9 +168,12 @@ enum coax_status coax_transfer_compose(struct coax_request *request, const struc
     if (transfer == NULL) {
         return ask_for_smaller(request, options);
     }
+    if (transfer->burst != NULL) {
+        return coax_burst_compose(request, remote, options, payload, error);
+    }
     enum coax_status status = COAX_OK;
     if (transfer->stage == TRANSFER_SENDING) {
-        status = compose_sending(request, remote, options, payload, error);
+        status = coax_transfer_compose_block(request, remote, COAX_OPTION_BLOCK1, options, payload, error);
     } else if (transfer->stage == TRANSFER_RECEIVING) {
         *payload = bytes_of(NULL, 0);
         coax_option_erase(options, COAX_OPTION_OBSERVE);

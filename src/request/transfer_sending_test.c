@@ -103,9 +103,9 @@ static void an_error_ends_an_upload(void **state) {
 static void wrong_acknowledgements_fail(void **state) {
     (void)state;
     static const struct reply cases[] = {
-        {COAX_CONTINUE, BLOCK(1, 1, 6), 0, NULL, 0, 0, 0, NULL}, /* of another */
-        {COAX_CONTINUE, 0, 0, NULL, 0, 0, 0, NULL},              /* of none */
-        {COAX_CHANGED, 0, 0, NULL, 0, 0, 0, NULL},               /* all is well, with half of it */
+        {.code = COAX_CONTINUE, .block1 = BLOCK(1, 1, 6)}, /* of another */
+        {.code = COAX_CONTINUE},                           /* of none */
+        {.code = COAX_CHANGED},                            /* all is well, with half of it */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct scene scene;

@@ -142,16 +142,16 @@ static void wrong_blocks_fail(void **state) {
     static const struct {
         struct reply first, second; /* second.code 0: the first fails */
     } cases[] = {
-        {{COAX_CONTENT, 0, BLOCK(1, 1, 2), NULL, 64, 0, 0, NULL}, {0}},   /* not the first */
-        {{COAX_CONTENT, 0, BLOCK(0, 1, 2), NULL, 63, 0, 0, NULL}, {0}},   /* too short */
-        {{COAX_CONTENT, 0, BLOCK(0, 1, 2), NULL, 65, 0, 0, NULL}, {0}},   /* too long */
-        {{COAX_CONTENT, 0, BLOCK(0, 1, 7), NULL, 1024, 0, 0, NULL}, {0}}, /* BERT over UDP */
-        {{COAX_CONTENT, 0, BLOCK(0, 1, 2), NULL, 0, 0, 0, NULL}, {0}},    /* for ever */
-        {{COAX_CONTINUE, BLOCK(0, 1, 2), 0, NULL, 0, 0, 0, NULL}, {0}},   /* nothing was sent in blocks */
-        {{COAX_CONTENT, 0, BLOCK(0, 1, 2), NULL, 64, 0, 0, NULL},
-         {COAX_CONTENT, 0, BLOCK(2, 1, 2), NULL, 64, 0, 0, NULL}}, /* one left out */
-        {{COAX_CONTENT, 0, BLOCK(0, 1, 2), NULL, 64, 0, 0, NULL},
-         {COAX_CONTENT, 0, 0, NULL, 64, 0, 0, NULL}}, /* no block after one */
+        {{.code = COAX_CONTENT, .block2 = BLOCK(1, 1, 2), .size = 64}, {0}},   /* not the first */
+        {{.code = COAX_CONTENT, .block2 = BLOCK(0, 1, 2), .size = 63}, {0}},   /* too short */
+        {{.code = COAX_CONTENT, .block2 = BLOCK(0, 1, 2), .size = 65}, {0}},   /* too long */
+        {{.code = COAX_CONTENT, .block2 = BLOCK(0, 1, 7), .size = 1024}, {0}}, /* BERT over UDP */
+        {{.code = COAX_CONTENT, .block2 = BLOCK(0, 1, 2)}, {0}},               /* for ever */
+        {{.code = COAX_CONTINUE, .block1 = BLOCK(0, 1, 2)}, {0}},              /* nothing was sent in blocks */
+        {{.code = COAX_CONTENT, .block2 = BLOCK(0, 1, 2), .size = 64},
+         {.code = COAX_CONTENT, .block2 = BLOCK(2, 1, 2), .size = 64}}, /* one left out */
+        {{.code = COAX_CONTENT, .block2 = BLOCK(0, 1, 2), .size = 64},
+         {.code = COAX_CONTENT, .size = 64}}, /* no block after one */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct scene scene;
@@ -253,12 +253,12 @@ static void a_sink_is_closed_once(void **state) {
         unsigned complete;
         enum coax_status sink_status, status;
     } cases[] = {
-        {{COAX_CONTENT, 0, 0, NULL, 5, 0, 0, NULL}, 1, COAX_OK, COAX_OK},
-        {{COAX_CONTENT, 0, BLOCK(0, 0, 6), NULL, 5, 0, 0, NULL}, 1, COAX_OK, COAX_OK},
-        {{COAX_NOT_FOUND, 0, 0, NULL, 5, 0, 0, NULL}, 0, COAX_OK, COAX_OK},
-        {{COAX_VALID, 0, 0, "1", 0, 0, 0, NULL}, 0, COAX_OK, COAX_OK},
-        {{COAX_CONTENT, 0, BLOCK(0, 1, 2), NULL, 64, 0, 0, NULL}, 0, COAX_E_IO, COAX_E_IO},
-        {{COAX_CONTENT, 0, BLOCK(0, 1, 2), NULL, 63, 0, 0, NULL}, 0, COAX_OK, COAX_E_FORMAT},
+        {{.code = COAX_CONTENT, .size = 5}, 1, COAX_OK, COAX_OK},
+        {{.code = COAX_CONTENT, .block2 = BLOCK(0, 0, 6), .size = 5}, 1, COAX_OK, COAX_OK},
+        {{.code = COAX_NOT_FOUND, .size = 5}, 0, COAX_OK, COAX_OK},
+        {{.code = COAX_VALID, .etag = "1"}, 0, COAX_OK, COAX_OK},
+        {{.code = COAX_CONTENT, .block2 = BLOCK(0, 1, 2), .size = 64}, 0, COAX_E_IO, COAX_E_IO},
+        {{.code = COAX_CONTENT, .block2 = BLOCK(0, 1, 2), .size = 63}, 0, COAX_OK, COAX_E_FORMAT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct scene scene;

@@ -32,8 +32,8 @@ static bool open_sink(coax_exchange *exchange, const struct coax_message *reques
     return code == COAX_EMPTY;
 }
 
-static struct body *begin(coax_exchange *exchange, const struct coax_message *request, const struct serving *serving,
-                          const struct body_key *key) {
+struct body *coax_upload_begin(coax_exchange *exchange, const struct coax_message *request,
+                               const struct serving *serving, const struct body_key *key) {
     struct request_layer *layer = exchange->layer;
     uint64_t announced = coax_message_option_uint(request, COAX_OPTION_SIZE1, 0);
     if (serving->open_sink == NULL && announced > layer->settings.max_body_size) {
@@ -88,7 +88,7 @@ static enum coax_status gather(struct body *body, struct bytes piece) {
 }
 
 /* Where it fails the body is lost, and the exchange answered. */
-static bool keep(coax_exchange *exchange, struct body *body, struct bytes piece) {
+bool coax_upload_keep(coax_exchange *exchange, struct body *body, struct bytes piece) {
     enum coax_status status =
         body->sink != NULL ? body_sink_write(body->sink, body->user_body, body->total, piece) : gather(body, piece);
     body->total += piece.size;
@@ -125,7 +125,7 @@ static struct body *find(coax_exchange *exchange, const struct coax_message *req
     const struct block *block = &exchange->block1;
     struct body *body = coax_body_find(exchange->layer, key);
     if (block->number == 0) {
-        return begin(exchange, request, serving, key);
+        return coax_upload_begin(exchange, request, serving, key);
     }
     if (body != NULL && block->more && is_repeated(body, block)) {
         acknowledge(exchange);
@@ -139,6 +139,17 @@ static struct body *find(coax_exchange *exchange, const struct coax_message *req
     return body;
 }
 
+void coax_upload_finish(coax_exchange *exchange, struct body *body, struct coax_message *whole) {
+    coax_body_take_out(body);
+    whole->payload = bytes_of(body->data, body->size);
+    exchange->body = body->user_body;
+    const coax_body_sink *sink = body->sink;
+    body->sink = NULL;
+    if (sink != NULL && sink->close != NULL) {
+        sink->close(body->user_body, true);
+    }
+}
+
 struct body *coax_upload_take(coax_exchange *exchange, const struct coax_message *request,
                               const struct serving *serving, struct coax_message *whole) {
     const struct block *block = &exchange->block1;
@@ -150,7 +161,7 @@ struct body *coax_upload_take(coax_exchange *exchange, const struct coax_message
         return refuse(exchange, COAX_BAD_OPTION, "The options are too many for a body in blocks");
     }
     struct body *body = find(exchange, request, serving, &key);
-    if (body == NULL || !keep(exchange, body, request->payload)) {
+    if (body == NULL || !coax_upload_keep(exchange, body, request->payload)) {
         return NULL;
     }
     body->block = *block;
@@ -164,14 +175,7 @@ struct body *coax_upload_take(coax_exchange *exchange, const struct coax_message
         coax_body_free(body);
         return refuse_memory(exchange);
     }
-    coax_body_take_out(body);
-    whole->payload = bytes_of(body->data, body->size);
-    exchange->body = body->user_body;
-    const coax_body_sink *sink = body->sink;
-    body->sink = NULL;
-    if (sink != NULL && sink->close != NULL) {
-        sink->close(body->user_body, true);
-    }
+    coax_upload_finish(exchange, body, whole);
     return body;
 }
 

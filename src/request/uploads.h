@@ -9,6 +9,13 @@
 struct body *coax_upload_take(coax_exchange *exchange, const struct coax_message *request,
                               const struct serving *serving, struct coax_message *whole);
 
+/* The parts of it. Begins a body; NULL if the exchange is answered. Keeps its next piece; false if that cannot be, the
+   body is gone and the exchange answered. Makes a body that is whole the caller's. */
+struct body *coax_upload_begin(coax_exchange *exchange, const struct coax_message *request,
+                               const struct serving *serving, const struct body_key *key);
+bool coax_upload_keep(coax_exchange *exchange, struct body *body, struct bytes piece);
+void coax_upload_finish(coax_exchange *exchange, struct body *body, struct coax_message *whole);
+
 /* The same for a body that is whole in its one message and goes to a sink: false if the exchange is answered. */
 bool coax_upload_single(coax_exchange *exchange, const struct coax_message *request, const struct serving *serving,
                         struct coax_message *whole);

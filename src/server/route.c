@@ -40,7 +40,8 @@ static bool is_supported(uint16_t number) {
     static const uint16_t supported[] = {
         COAX_OPTION_IF_MATCH,     COAX_OPTION_URI_HOST,  COAX_OPTION_IF_NONE_MATCH, COAX_OPTION_URI_PORT,
         COAX_OPTION_URI_PATH,     COAX_OPTION_URI_QUERY, COAX_OPTION_ACCEPT,        COAX_OPTION_PROXY_URI,
-        COAX_OPTION_PROXY_SCHEME, COAX_OPTION_BLOCK1,    COAX_OPTION_BLOCK2,
+        COAX_OPTION_PROXY_SCHEME, COAX_OPTION_BLOCK1,    COAX_OPTION_BLOCK2,        COAX_OPTION_Q_BLOCK1,
+        COAX_OPTION_Q_BLOCK2,
     };
     for (size_t i = 0; i < sizeof supported / sizeof *supported; i++) {
         if (supported[i] == number) {

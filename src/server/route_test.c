@@ -132,8 +132,6 @@ static void refuses_critical_options(void **state) {
         const char *named;
     } cases[] = {
         {COAX_OPTION_OSCORE, "\x09", "9 OSCORE"},
-        {COAX_OPTION_Q_BLOCK1, "\x08", "19 Q-Block1"},
-        {COAX_OPTION_Q_BLOCK2, "\x08", "31 Q-Block2"},
         {65001, "x", "65001 is critical"},
         {9 + 4, "", "13 is critical"},
     };

@@ -93,6 +93,9 @@ static struct request_settings request_settings_of(const coax_endpoint_config *c
         .max_observers = config->max_observers,
         .max_observers_per_peer = config->max_observers_per_peer,
         .echo_amplified = config->echo_amplified,
+        .q_block = config->q_block,
+        .non_timeout_ms = config->ack_timeout_ms,
+        .non_max_retransmit = config->max_retransmit,
         .token_size = config->token_size,
         .max_token_size = config->max_token_size,
     };

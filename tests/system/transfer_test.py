@@ -74,6 +74,22 @@ class Files(Case):
         self.assertEqual(len(os.listdir(self.shared)), 15)
         self.assertEqual(server.stop(), (0, "", ""))
 
+    def test_bursts(self):
+        server = self.serve("coap://127.0.0.1:0", "--q-block", "-v")
+        source, back = self.make(self.own, "source", 30 * 1024 + 5), os.path.join(self.own, "back")
+        self.assert_good(self.coax("put", f"{server.uris[0]}/files/a", "--payload-file", source, "--q-block"))
+        self.assert_good(self.coax("get", f"{server.uris[0]}/files/a", "--output", back, "--q-block"))
+        self.assertEqual(self.digest(source), self.digest(back))
+        _, _, log = server.stop()
+        self.assertIn("Q-Block1=30/0/1024", log)
+        self.assertIn("Q-Block2=20/1/1024", log)
+        self.assertNotIn(" Block", log)
+        # A server that takes none.
+        server = self.serve("coap://127.0.0.1:0")
+        self.assert_good(self.coax("put", f"{server.uris[0]}/files/b", "--payload-file", source, "--q-block"))
+        self.assert_good(self.coax("get", f"{server.uris[0]}/files/b", "--output", back, "--q-block"))
+        self.assertEqual(self.digest(source), self.digest(back))
+
     def test_a_server_writes_only_if_it_is_told(self):
         server = Server("coap://127.0.0.1:0", "--files", self.shared)
         self.addCleanup(server.kill)

@@ -201,7 +201,7 @@ static enum transfer_verdict take_continue(struct coax_request *request, const s
     burst->retries = 0;
     list_set(burst);
     transfer->sent = (uint64_t)burst->from * unit_of(transfer);
-    transfer->has_echoed = false;
+    transfer->echoes = 0;
     coax_transfer_tell_progress(request);
     return TRANSFER_AGAIN;
 }
@@ -274,6 +274,7 @@ static enum transfer_verdict decide(struct coax_request *request, uint32_t befor
     const struct window *window = burst->window;
     if (window->next != before) {
         burst->retries = 0;
+        request->transfer->echoes = 0;
         coax_transfer_tell_progress(request);
     }
     if (window->next / SET_MAXIMUM != before / SET_MAXIMUM) {
@@ -351,7 +352,7 @@ enum transfer_verdict coax_burst_take(struct coax_request *request, const struct
     struct transfer *transfer = request->transfer;
     bool is_sending = transfer->burst->is_sending;
     struct coax_option echo;
-    bool is_echo_again = response->code == COAX_UNAUTHORIZED && transfer->has_echoed
+    bool is_echo_again = is_sending && response->code == COAX_UNAUTHORIZED && transfer->echoes > 0
                          && coax_message_option(response, COAX_OPTION_ECHO, &echo);
     enum transfer_verdict verdict = is_echo_again ? TRANSFER_HOLD /* for another block of the same set */
                                     : is_sending  ? take_while_sending(request, response, error)
@@ -386,6 +387,7 @@ static void fire(struct timer *timer, coax_instant now) {
         return;
     }
     burst->retries++;
+    transfer->echoes = 0;
     if (burst->is_sending) {
         burst->listed[0] = burst->end - 1;
         burst->count = 1;

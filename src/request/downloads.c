@@ -232,7 +232,7 @@ enum coax_status coax_download_begin(coax_exchange *exchange, uint8_t code, stru
         put_piece(exchange, code, &piece, bytes_of(payload.data + piece.offset, piece.block.more ? piece.size : left));
     struct body *body = status == COAX_OK && exchange->has_q_block2 && piece.block.more ? find_own(exchange) : NULL;
     if (body != NULL) {
-        send_burst(exchange, body, NULL);
+        send_burst(exchange, body, request_of(exchange));
     }
     return status;
 }
@@ -270,7 +270,7 @@ enum coax_status coax_download_source(coax_exchange *exchange, uint8_t code, uin
         status = put_read(exchange, code, &piece, data);
     }
     if (status == COAX_OK && exchange->has_q_block2 && body != NULL) {
-        send_burst(exchange, body, NULL);
+        send_burst(exchange, body, request_of(exchange));
     }
     free(buffer);
     return status;

@@ -330,6 +330,24 @@ static void what_was_lost_is_given_again(void **state) {
     served_stop(served);
 }
 
+static void what_is_not_kept_any_more_is_made_again(void **state) {
+    (void)state;
+    static struct served served;
+    begin_bursts(&served, true);
+    for (int by_source = 0; by_source < 2; by_source++) {
+        served.by_source = by_source;
+        served.etag = "e";
+        served.data_size = 4 * 64;
+        served_send(&served, &ASK(.code = COAX_GET, .q_block2 = BLOCK(1, 0, 2), .also_q_block2 = BLOCK(3, 0, 2)));
+        expect_burst(&served, 1, true, 64);
+        expect_burst(&served, 3, false, 64);
+        wire_expect_nothing(&served.fixture.wire);
+        stack_fixture_pass_ms(&served.fixture, 300000);
+    }
+    assert_int_equal(served.handled, 2);
+    served_stop(&served);
+}
+
 static void small_bodies_are_no_bursts(void **state) {
     (void)state;
     static struct served one;
@@ -385,6 +403,7 @@ int main(void) {
         cmocka_unit_test(memory_has_its_bound),
         cmocka_unit_test(a_burst_is_a_set),
         cmocka_unit_test(what_was_lost_is_given_again),
+        cmocka_unit_test(what_is_not_kept_any_more_is_made_again),
         cmocka_unit_test(small_bodies_are_no_bursts),
         cmocka_unit_test(bursts_are_not_for_forged_addresses),
     };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESTARTS_MAXIMUM = 3, BODY_CAPACITY_FIRST = 4096 };
+enum { RESTARTS_MAXIMUM = 3, ECHOES_MAXIMUM = 3, BODY_CAPACITY_FIRST = 4096 };
 
 void coax_transfer_tell_progress(struct coax_request *request) {
     struct transfer *transfer = request->transfer;
@@ -160,7 +160,7 @@ static enum transfer_verdict take_block(struct coax_request *request, const stru
     if (coax_transfer_keep(request, response, error) != COAX_OK) {
         return TRANSFER_FAIL;
     }
-    transfer->has_echoed = false;
+    transfer->echoes = 0;
     if (!block->more) {
         enum transfer_verdict verdict = coax_transfer_give_whole(request, response, whole, error);
         coax_transfer_tell_progress(request);
@@ -253,7 +253,7 @@ static bool goes_on(struct coax_request *request, const struct coax_message *res
     }
     (void)obey_size(transfer, block);
     transfer->sent += transfer->under_way;
-    transfer->has_echoed = false;
+    transfer->echoes = 0;
     return true;
 }
 
@@ -279,14 +279,24 @@ static enum transfer_verdict take_while_sending(struct coax_request *request, co
     return receive(request, response, whole, error);
 }
 
-/* RFC 9175 section 2.3: the request again, with the value. */
+/* RFC 9175 section 2.3: the request again, with the value. One may come too late, and another is asked for; to the
+   blocks of a burst each. */
 static bool takes_echo(struct coax_request *request, const struct coax_message *response) {
     struct coax_option echo;
+    struct coax_option before;
+    const struct coax_message sent = {.options = option_writer_bytes(&request->options)};
     if (response->code != COAX_UNAUTHORIZED || !coax_message_option(response, COAX_OPTION_ECHO, &echo)
-        || coax_transfer_of(request) == NULL || request->transfer->has_echoed) {
+        || coax_transfer_of(request) == NULL) {
         return false;
     }
-    request->transfer->has_echoed = true;
+    struct transfer *transfer = request->transfer;
+    bool is_same = coax_message_option(&sent, COAX_OPTION_ECHO, &before) && before.size == echo.size
+                   && memcmp(before.value, echo.value, echo.size) == 0;
+    bool is_burst = transfer->burst != NULL && transfer->burst->is_sending;
+    if (is_same || transfer->echoes >= (is_burst ? 1 : ECHOES_MAXIMUM)) {
+        return false;
+    }
+    transfer->echoes++;
     coax_option_erase(&request->options, COAX_OPTION_ECHO);
     return coax_option_write(&request->options, COAX_OPTION_ECHO, echo.value, echo.size) == COAX_OK;
 }

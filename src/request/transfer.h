@@ -27,7 +27,8 @@ struct transfer {
     uint8_t exponent; /* of the blocks under way: that, or a smaller one that the peer asked for; or BERT */
     uint8_t restarts;
     bool is_negotiated; /* the program chose the size: it is asked for in the first message */
-    bool is_resuming, has_echoed;
+    bool is_resuming;
+    uint8_t echoes; /* that were sent back, with nothing new since */
 
     const coax_body_source *source;
     void *source_body;

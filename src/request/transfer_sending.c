@@ -13,7 +13,7 @@ void coax_transfer_reset(struct coax_request *request) {
         transfer->exponent = transfer->wish;
         transfer->sent = 0;
         transfer->restarts = 0;
-        transfer->has_echoed = false;
+        transfer->echoes = 0;
         coax_burst_free(transfer);
     }
 }

@@ -3,7 +3,7 @@
 
     tools/python_tests.py FOLDER [WORD...]     only those whose name contains one of the words, and none of the !WORDs
 
-A test is a program that exits with 0 when all is well. The command under test is in the environment variable COAX.
+A test is a program of unittest: with -v it names its tests, which tools/conformance.py reads, and it exits with 0 when all is well. The command under test is in the environment variable COAX.
 """
 
 import os
@@ -31,14 +31,14 @@ def main():
         started = time.monotonic()
         try:
             result = subprocess.run(
-                [sys.executable, os.path.join(folder, name)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                [sys.executable, os.path.join(folder, name), "-v"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, timeout=LIMIT_SECONDS, text=True, errors="replace")
             output, failed = result.stdout, result.returncode != 0
         except subprocess.TimeoutExpired as late:
             output, failed = (late.stdout or b"").decode(errors="replace"), True
             output += f"\nnot finished after {LIMIT_SECONDS} s\n"
         print(output, end="" if output.endswith("\n") else "\n")
-        print(f"== {name}: {'FAILED' if failed else 'passed'} in {time.monotonic() - started:.1f} s", flush=True)
+        print(f"== {folder}/{name}: {'FAILED' if failed else 'passed'} in {time.monotonic() - started:.1f} s", flush=True)
         if failed:
             sys.exit(1)
         ran = re.search(r"^Ran (\d+) tests?", output, re.MULTILINE)

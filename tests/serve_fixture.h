@@ -8,6 +8,8 @@
 
 enum { SERVED_MAXIMUM = 70000, ASK_ROOM = 4096 };
 
+enum served_place { IN_NONE, IN_READ, IN_CLOSE_SOURCE, IN_OPEN_SINK, IN_WRITE, IN_CLOSE_SINK, SERVED_PLACES };
+
 struct served {
     struct stack_fixture fixture;
     coax_resource *resource;
@@ -32,18 +34,31 @@ struct served {
     uint8_t refusal; /* of opening the sink */
     uint8_t sunk[SERVED_MAXIMUM];
     size_t sunk_size;
+    /* what the program does in the function at this place, once */
+    enum served_place place;
+    void (*then)(struct served *served);
 };
+
+static inline void served_is_in(struct served *served, enum served_place place) {
+    if (place == served->place) {
+        served->place = IN_NONE;
+        served->then(served);
+    }
+}
 
 static inline enum coax_status served_read(void *body, uint64_t offset, void *out, size_t capacity, size_t *size) {
     struct served *served = body;
     size_t left = offset < served->data_size ? served->data_size - (size_t)offset : 0;
     *size = left < capacity ? left : capacity;
     memcpy(out, served->data + (left > 0 ? offset : 0), *size);
+    served_is_in(served, IN_READ);
     return served->source_status;
 }
 
 static inline void served_close_source(void *body) {
-    ((struct served *)body)->source_closed++;
+    struct served *served = body;
+    served->source_closed++;
+    served_is_in(served, IN_CLOSE_SOURCE);
 }
 
 static const coax_body_source served_source = {served_read, served_close_source};
@@ -54,6 +69,7 @@ static inline enum coax_status served_write(void *body, uint64_t offset, const v
     assert_true(offset + size <= SERVED_MAXIMUM);
     memcpy(served->sunk + offset, piece, size);
     served->sunk_size = (size_t)offset + size;
+    served_is_in(served, IN_WRITE);
     return served->sink_status;
 }
 
@@ -61,6 +77,7 @@ static inline void served_close_sink(void *body, bool complete) {
     struct served *served = body;
     served->sink_complete += complete;
     served->sink_incomplete += !complete;
+    served_is_in(served, IN_CLOSE_SINK);
 }
 
 static const coax_body_sink served_sink = {.write = served_write, .close = served_close_sink};
@@ -73,6 +90,7 @@ static inline uint8_t served_open_sink(coax_exchange *exchange, const coax_messa
     served->sink_opened += served->refusal == 0;
     *sink = &served_sink;
     *body = served;
+    served_is_in(served, IN_OPEN_SINK);
     return served->refusal;
 }
 

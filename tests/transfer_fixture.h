@@ -9,6 +9,8 @@
 
 enum { BODY_MAXIMUM = 8192, ROOM = 4096 };
 
+enum scene_place { IN_NONE, IN_READ, IN_CLOSE_SOURCE, IN_BEGIN, IN_WRITE, IN_CLOSE_SINK, SCENE_PLACES };
+
 /* One request, and the server that the test plays. */
 struct scene {
     struct stack_fixture fixture;
@@ -28,7 +30,16 @@ struct scene {
     enum coax_status sink_status, begin_status, source_status;
     unsigned begun;
     char begun_etag[9]; /* of the body that begins */
+    enum scene_place cancel_in;
 };
+
+/* What a program may do in any of its functions. */
+static inline void is_in(struct scene *scene, enum scene_place place) {
+    if (place == scene->cancel_in) {
+        scene->cancel_in = IN_NONE;
+        coax_request_cancel(scene->request);
+    }
+}
 
 static inline void ended(coax_request *request, const coax_message *response, const coax_error *error, void *user) {
     struct scene *scene = user;
@@ -191,11 +202,14 @@ static inline enum coax_status read_body(void *body, uint64_t offset, void *out,
     size_t left = offset < scene->source_size ? scene->source_size - (size_t)offset : 0;
     *size = left < capacity ? left : capacity;
     memcpy(out, scene->source_data + offset, *size);
+    is_in(scene, IN_READ);
     return scene->source_status;
 }
 
 static inline void close_source(void *body) {
-    ((struct scene *)body)->source_closed++;
+    struct scene *scene = body;
+    scene->source_closed++;
+    is_in(scene, IN_CLOSE_SOURCE);
 }
 
 static const coax_body_source source = {read_body, close_source};
@@ -208,6 +222,7 @@ static inline enum coax_status begin_body(void *body, const coax_message *respon
     }
     scene->begun_etag[etag.size] = '\0';
     scene->begun++;
+    is_in(scene, IN_BEGIN);
     return scene->begin_status;
 }
 
@@ -218,6 +233,7 @@ static inline enum coax_status write_body(void *body, uint64_t offset, const voi
     assert_true(offset + size <= BODY_MAXIMUM);
     memcpy(scene->body + offset, piece, size);
     scene->body_size = (size_t)offset + size;
+    is_in(scene, IN_WRITE);
     return scene->sink_status;
 }
 
@@ -226,6 +242,7 @@ static inline void close_sink(void *body, bool complete) {
     scene->closed_complete += complete;
     scene->closed_incomplete += !complete;
     assert_int_equal(scene->callbacks, 0);
+    is_in(scene, IN_CLOSE_SINK);
 }
 
 static const coax_body_sink sink = {write_body, close_sink, begin_body};

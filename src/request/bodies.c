@@ -7,8 +7,7 @@
 
 static bool has_key(const struct hash_node *node, const void *key) {
     const struct body *body = COAX_CONTAINER(node, struct body, node);
-    const struct body_key *wanted = key;
-    return body->key_size == wanted->size && memcmp(body->key, wanted->bytes, wanted->size) == 0;
+    return bytes_equal(bytes_of(body->key, body->key_size), *(const struct bytes *)key);
 }
 
 static bool write_key(struct body_key *key, const void *bytes, size_t size) {
@@ -95,55 +94,65 @@ void coax_bodies_drop_remote(struct coax_remote *remote) {
     }
 }
 
-static uint64_t hash_of(const struct request_layer *layer, const uint8_t *key, size_t size) {
-    return coax_hash_table_hash(&layer->bodies, key, size);
+static uint64_t hash_of(const struct request_layer *layer, struct bytes key) {
+    return coax_hash_table_hash(&layer->bodies, key.data, key.size);
 }
 
-struct body *coax_body_find(struct request_layer *layer, const struct body_key *key) {
-    struct hash_node *node = coax_hash_table_find(&layer->bodies, hash_of(layer, key->bytes, key->size), key);
+static struct body *find(struct request_layer *layer, struct bytes key) {
+    struct hash_node *node = coax_hash_table_find(&layer->bodies, hash_of(layer, key), &key);
     return node == NULL ? NULL : COAX_CONTAINER(node, struct body, node);
 }
 
-void coax_body_touch(struct body *body) {
-    struct request_layer *layer = body->layer;
-    body->deadline = coax_instant_after_ms(layer->now, layer->settings.body_timeout_ms);
-    list_remove(&body->by_age);
-    list_append(&layer->bodies_by_age, &body->by_age);
-    schedule(layer);
+struct body *coax_body_find(struct request_layer *layer, const struct body_key *key) {
+    return find(layer, bytes_of(key->bytes, key->size));
+}
+
+static void free_all_like(struct request_layer *layer, struct bytes key) {
+    struct body *body;
+    while ((body = find(layer, key)) != NULL) {
+        coax_body_free(body);
+    }
 }
 
 struct body *coax_body_new(struct request_layer *layer, coax_remote *remote, const struct body_key *key) {
-    struct body *body = coax_body_find(layer, key);
-    if (body != NULL) {
-        coax_body_free(body);
-    }
-    if (layer->body_count >= layer->settings.max_bodies) {
-        coax_body_free(COAX_CONTAINER(list_first(&layer->bodies_by_age), struct body, by_age));
-    }
-    body = calloc(1, sizeof *body + key->size);
+    free_all_like(layer, bytes_of(key->bytes, key->size));
+    struct body *body = calloc(1, sizeof *body + key->size);
     if (body == NULL) {
         return NULL;
     }
     body->layer = layer;
+    body->remote = coax_remote_ref(remote);
     body->key_size = key->size;
     memcpy(body->key, key->bytes, key->size);
-    if (coax_hash_table_insert(&layer->bodies, &body->node, hash_of(layer, key->bytes, key->size)) != COAX_OK) {
-        free(body);
-        return NULL;
+    return body;
+}
+
+/* What is freed on the way calls the program, which may put in others. */
+bool coax_body_put_in(struct body *body) {
+    struct request_layer *layer = body->layer;
+    struct bytes key = bytes_of(body->key, body->key_size);
+    free_all_like(layer, key);
+    while (layer->body_count >= layer->settings.max_bodies) {
+        coax_body_free(COAX_CONTAINER(list_first(&layer->bodies_by_age), struct body, by_age));
+    }
+    if (body->remote->is_gone || layer->is_shut_down || find(layer, key) != NULL
+        || coax_hash_table_insert(&layer->bodies, &body->node, hash_of(layer, key)) != COAX_OK) {
+        coax_body_free(body);
+        return false;
     }
     layer->body_count++;
-    body->remote = coax_remote_ref(remote);
-    list_init(&body->by_age);
-    list_append(&remote->bodies, &body->of_remote);
-    coax_body_touch(body);
-    return body;
+    body->deadline = coax_instant_after_ms(layer->now, layer->settings.body_timeout_ms);
+    list_append(&body->remote->bodies, &body->of_remote);
+    list_append(&layer->bodies_by_age, &body->by_age);
+    schedule(layer);
+    return true;
 }
 
 bool coax_body_make_room(struct body *body, size_t more) {
     struct request_layer *layer = body->layer;
     while (more > layer->settings.max_body_memory - layer->body_memory) {
         struct list_node *oldest = list_first(&layer->bodies_by_age);
-        if (oldest == NULL || oldest == &body->by_age) {
+        if (oldest == NULL) {
             return false;
         }
         coax_body_free(COAX_CONTAINER(oldest, struct body, by_age));
@@ -167,7 +176,6 @@ enum coax_status coax_body_reserve(struct body *body, size_t size) {
     if (size <= body->capacity) {
         return COAX_OK;
     }
-    coax_body_touch(body); /* so that it is the last to give way */
     size_t capacity = capacity_for(body, size);
     if (!coax_body_make_room(body, capacity - body->capacity)) {
         return COAX_E_NO_MEMORY;

@@ -1,5 +1,6 @@
 /* The bodies that a server has in hand: those that come in block by block and are not whole yet, and those that are
-   fetched block by block. One table for both; bounded in number and in bytes: the one that waited longest goes. */
+   fetched block by block. One table for both; bounded in number and in bytes: the one that waited longest goes. Who
+   works on a body takes it out meanwhile: its sink or source is the program's, which may do anything there. */
 #ifndef COAX_REQUEST_BODIES_H
 #define COAX_REQUEST_BODIES_H
 
@@ -53,21 +54,23 @@ bool coax_body_key_make(struct body_key *key, const struct coax_remote *remote, 
 /* NULL if there is none. */
 struct body *coax_body_find(struct request_layer *layer, const struct body_key *key);
 
-/* A new one, in place of one with the same key. NULL if memory ran out. */
+/* A new one, in place of one with the same key; not in the table yet. NULL if memory ran out. */
 struct body *coax_body_new(struct request_layer *layer, coax_remote *remote, const struct body_key *key);
 
-/* It was used: its time begins anew. */
-void coax_body_touch(struct body *body);
+/* Out of the table, and the caller's: it is not found, does not give way, and does not go with its remote. Legal on one
+   that is out. */
+void coax_body_take_out(struct body *body);
 
-/* Makes room for so many bytes of data, at the cost of others. COAX_E_TOO_LARGE over max_body_size, COAX_E_NO_MEMORY.
- */
+/* Into the table, as the last to give way; its time begins anew. False if that cannot be (its remote is gone, memory ran
+   out): it is freed then. */
+bool coax_body_put_in(struct body *body);
+
+/* Makes room for so many bytes of data in one that is out, at the cost of others. COAX_E_TOO_LARGE over max_body_size,
+   COAX_E_NO_MEMORY. */
 enum coax_status coax_body_reserve(struct body *body, size_t size);
 
 /* The others give way for so many bytes more, the longest idle first; false if that is not enough. */
 bool coax_body_make_room(struct body *body, size_t more);
-
-/* Out of the table, so that it is found no more. */
-void coax_body_take_out(struct body *body);
 
 /* Frees it; sink and source are closed, incomplete, if they still are there. */
 void coax_body_free(struct body *body);

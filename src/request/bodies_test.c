@@ -113,6 +113,7 @@ static struct body *add(const struct table *table, const char *query, size_t siz
     struct body *body = coax_body_new(table->layer, table->remote, &key);
     assert_non_null(body);
     assert_int_equal(coax_body_reserve(body, size), COAX_OK);
+    assert_true(coax_body_put_in(body));
     return body;
 }
 
@@ -126,7 +127,8 @@ static void the_longest_idle_gives_its_memory(void **state) {
     struct body *first = add(table, "1", 4000);
     (void)add(table, "2", 4000);
     assert_int_equal(table->layer->body_memory, 8000);
-    coax_body_touch(first);
+    coax_body_take_out(first);
+    assert_true(coax_body_put_in(first));
     (void)add(table, "3", 3000);
     assert_ptr_equal(find(table, "1"), first);
     assert_null(find(table, "2"));
@@ -139,6 +141,7 @@ static void a_body_grows_and_keeps_what_it_has(void **state) {
     struct body *body = add(table, "1", 10);
     memcpy(body->data, "0123456789", 10);
     body->size = 10;
+    coax_body_take_out(body);
     for (size_t size = 11; size <= 4096; size += 371) {
         assert_int_equal(coax_body_reserve(body, size), COAX_OK);
         assert_true(body->capacity >= size);
@@ -146,6 +149,7 @@ static void a_body_grows_and_keeps_what_it_has(void **state) {
         assert_memory_equal(body->data, "0123456789", 10);
     }
     assert_int_equal(coax_body_reserve(body, 4097), COAX_E_TOO_LARGE);
+    assert_true(coax_body_put_in(body));
     body = add(table, "1", 5); /* in its place */
     assert_ptr_equal(find(table, "1"), body);
     assert_int_equal(table->layer->body_memory, 5);
@@ -158,6 +162,7 @@ static void who_is_alone_cannot_have_more_than_all(void **state) {
     struct body *body = coax_body_new(table->layer, table->remote, &key);
     assert_int_equal(coax_body_reserve(body, 3001), COAX_E_NO_MEMORY);
     assert_int_equal(coax_body_reserve(body, 3000), COAX_OK);
+    coax_body_free(body);
 }
 
 static void one_that_was_taken_out_is_not_found(void **state) {

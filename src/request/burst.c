@@ -201,9 +201,10 @@ static enum transfer_verdict take_continue(struct coax_request *request, const s
     burst->retries = 0;
     list_set(burst);
     transfer->sent = (uint64_t)burst->from * unit_of(transfer);
+    transfer->sent = transfer->sent < transfer->size ? transfer->sent : transfer->size;
     transfer->echoes = 0;
     coax_transfer_tell_progress(request);
-    return TRANSFER_AGAIN;
+    return transfer->sent < transfer->size ? TRANSFER_AGAIN : TRANSFER_HOLD; /* the answer is still to come */
 }
 
 static enum transfer_verdict take_incomplete(struct coax_request *request, const struct coax_message *response,

@@ -34,6 +34,10 @@ static struct body *refuse(coax_exchange *exchange, uint8_t code, const char *te
     return NULL;
 }
 
+static struct body *refuse_memory(coax_exchange *exchange) {
+    return refuse(exchange, COAX_SERVICE_UNAVAILABLE, "There is no memory for the body");
+}
+
 /* The message layer acknowledges a confirmable one; more is not to be said. */
 static struct body *stay_silent(coax_exchange *exchange) {
     exchange->remote->transport->decline(exchange->remote, exchange->incoming);
@@ -114,7 +118,7 @@ static struct body *begin(coax_exchange *exchange, const struct coax_message *re
     struct burst_upload *burst = coax_body_make_room(body, sizeof *burst) ? malloc(sizeof *burst) : NULL;
     if (burst == NULL) {
         coax_body_free(body);
-        return refuse(exchange, COAX_SERVICE_UNAVAILABLE, "There is no memory for the body");
+        return refuse_memory(exchange);
     }
     *burst = (struct burst_upload){.body = body, .timer.fire = fire};
     coax_window_init(&burst->window, exchange->block1.exponent,
@@ -161,24 +165,28 @@ static bool is_here(const struct window *window, uint32_t number) {
     return number < window->next || (number - window->next < WINDOW_BLOCKS && window->is_here[number % WINDOW_BLOCKS]);
 }
 
+/* The body is out of the table. */
 static struct body *take_block(coax_exchange *exchange, const struct coax_message *request, struct body *body,
                                struct coax_message *whole) {
     struct burst_upload *burst = body->burst;
     uint32_t before = burst->window.next;
     bool was_here = is_here(&burst->window, exchange->block1.number);
     if (!coax_window_take(&burst->window, &exchange->block1, request->payload)) {
+        (void)coax_body_put_in(body);
         return refuse(exchange, COAX_BAD_REQUEST, "The block cannot be of this body: its size, or its place");
     }
     burst->token_size = exchange->token_size;
     memcpy(burst->token, exchange->token, sizeof burst->token);
-    coax_body_touch(body);
     if (deliver(exchange, body)) {
         coax_burst_upload_forget(body);
         *whole = *request;
         coax_upload_finish(exchange, body, whole);
         return body;
     }
-    return exchange->is_answered ? NULL : answer_state(exchange, burst, before, was_here);
+    if (exchange->is_answered) {
+        return NULL;
+    }
+    return coax_body_put_in(body) ? answer_state(exchange, burst, before, was_here) : refuse_memory(exchange);
 }
 
 struct body *coax_burst_upload_take(coax_exchange *exchange, const struct coax_message *request,
@@ -202,6 +210,8 @@ struct body *coax_burst_upload_take(coax_exchange *exchange, const struct coax_m
     }
     if (body == NULL || body->burst == NULL) {
         body = begin(exchange, request, serving, &key);
+    } else {
+        coax_body_take_out(body);
     }
     return body != NULL ? take_block(exchange, request, body, whole) : NULL;
 }
@@ -214,5 +224,6 @@ void coax_burst_upload_done(coax_exchange *exchange, const struct coax_message *
     if (body != NULL) {
         body->is_done = true;
         body->code = exchange->answer;
+        (void)coax_body_put_in(body);
     }
 }

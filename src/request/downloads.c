@@ -70,11 +70,7 @@ static const struct coax_message *request_of(const coax_exchange *exchange) {
     return exchange->request != NULL ? exchange->request : exchange->kept_request;
 }
 
-static struct body *find_own(coax_exchange *exchange) {
-    return find(exchange, request_of(exchange));
-}
-
-/* A place for the response with its options; NULL if there is none. */
+/* A place for the response with its options, out of the table; NULL if there is none. */
 static struct body *new_body(coax_exchange *exchange, uint8_t code) {
     struct body_key key;
     const struct coax_message *request = request_of(exchange);
@@ -96,19 +92,26 @@ static struct body *new_body(coax_exchange *exchange, uint8_t code) {
     return body;
 }
 
-static bool keep(coax_exchange *exchange, uint8_t code, struct bytes payload) {
+static struct body *keep(coax_exchange *exchange, uint8_t code, struct bytes payload) {
     struct body *body = new_body(exchange, code);
-    if (body == NULL) {
-        return false;
-    }
-    if (coax_body_reserve(body, payload.size) != COAX_OK) {
+    if (body != NULL && coax_body_reserve(body, payload.size) != COAX_OK) {
         coax_body_free(body);
-        return false;
+        return NULL;
     }
-    memcpy(body->data, payload.data, payload.size);
-    body->size = payload.size;
-    body->total = payload.size;
-    return true;
+    if (body != NULL) {
+        memcpy(body->data, payload.data, payload.size);
+        body->size = payload.size;
+        body->total = payload.size;
+    }
+    return body;
+}
+
+static void put_in_or_free(struct body *body, bool is_wanted) {
+    if (is_wanted) {
+        (void)coax_body_put_in(body);
+    } else {
+        coax_body_free(body);
+    }
 }
 
 /* --- a body at hand --- */
@@ -224,15 +227,18 @@ enum coax_status coax_download_begin(coax_exchange *exchange, uint8_t code, stru
     }
     size_t left = payload.size - (size_t)piece.offset;
     piece.block.more = left > piece.size;
+    struct body *body = piece.block.more ? keep(exchange, code, payload) : NULL;
     /* What cannot be kept is asked of the handler again, where that does no harm. */
-    if (piece.block.more && !keep(exchange, code, payload) && !is_get) {
+    if (piece.block.more && body == NULL && !is_get) {
         return COAX_E_NO_MEMORY;
     }
     status =
         put_piece(exchange, code, &piece, bytes_of(payload.data + piece.offset, piece.block.more ? piece.size : left));
-    struct body *body = status == COAX_OK && exchange->has_q_block2 && piece.block.more ? find_own(exchange) : NULL;
-    if (body != NULL) {
+    if (status == COAX_OK && exchange->has_q_block2 && body != NULL) {
         send_burst(exchange, body, request_of(exchange));
+    }
+    if (body != NULL) {
+        put_in_or_free(body, status == COAX_OK);
     }
     return status;
 }
@@ -272,6 +278,9 @@ enum coax_status coax_download_source(coax_exchange *exchange, uint8_t code, uin
     if (status == COAX_OK && exchange->has_q_block2 && body != NULL) {
         send_burst(exchange, body, request_of(exchange));
     }
+    if (body != NULL) {
+        put_in_or_free(body, status == COAX_OK);
+    }
     free(buffer);
     return status;
 }
@@ -285,17 +294,17 @@ static enum coax_status answer_from(coax_exchange *exchange, const struct coax_m
     }
     uint8_t *buffer = NULL;
     struct bytes data;
+    coax_body_take_out(body);
     enum coax_status status = piece_of(body, &piece, &buffer, &data);
     option_writer_copy(&exchange->options, &body->options);
-    coax_body_touch(body);
     if (status == COAX_OK) {
         status = put_read(exchange, body->code, &piece, data);
     }
     if (status == COAX_OK && exchange->has_q_block2) {
-        send_burst(exchange, body, request); /* any block may be asked for again: its time ends it */
-    } else if (status != COAX_OK || !piece.block.more) {
-        coax_body_free(body); /* a repeated request for the last block is answered by the transport */
+        send_burst(exchange, body, request);
     }
+    /* A repeated request for the last block is answered by the transport; of a burst any block may be asked for. */
+    put_in_or_free(body, status == COAX_OK && (piece.block.more || exchange->has_q_block2));
     free(buffer);
     return status;
 }

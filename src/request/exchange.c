@@ -138,10 +138,8 @@ void coax_exchange_ask(coax_exchange *exchange, const struct coax_message *reque
     end_handling(exchange);
 }
 
-void coax_exchange_tell(coax_exchange *exchange, const struct coax_message *request, int format, struct bytes state) {
-    begin_handling(exchange, request);
-    (void)coax_respond(exchange, COAX_CONTENT, format, state.data, state.size);
-    end_handling(exchange);
+static bool is_open(const coax_exchange *exchange) {
+    return exchange->incoming != NULL || exchange->observer != NULL;
 }
 
 /* 4.01 with an Echo, instead of whatever the answer was to be. */
@@ -199,6 +197,15 @@ static bool read_blocks(coax_exchange *exchange, const struct coax_message *requ
     return true;
 }
 
+/* In blocks of the size that the observer wants. */
+void coax_exchange_tell(coax_exchange *exchange, const struct coax_message *request, int format, struct bytes state) {
+    begin_handling(exchange, request);
+    if (read_blocks(exchange, request)) {
+        (void)coax_respond(exchange, COAX_CONTENT, format, state.data, state.size);
+    }
+    end_handling(exchange);
+}
+
 /* A block of the response that is not the first: from what is kept, or of a representation that is made again. */
 static bool is_block_answered(coax_exchange *exchange, const struct coax_message *request) {
     bool is_first = exchange->block2.number == 0 && (!exchange->has_q_block2 || exchange->block2.more);
@@ -227,6 +234,10 @@ void coax_exchange_serve(coax_exchange *exchange, const struct coax_message *req
     bool is_split = exchange->has_block1 && (exchange->block1.number > 0 || exchange->block1.more);
     bool has_body = request->code != COAX_GET && request->code != COAX_DELETE;
     bool is_burst = exchange->has_q_block1 && (exchange->block1.number > 0 || exchange->block1.more);
+    if ((is_split || is_burst) && !has_body) { /* and no sink may be opened for it */
+        (void)coax_respond_text(exchange, COAX_BAD_OPTION, "A request of this method has no body to be sent in blocks");
+        return;
+    }
     if (is_burst) {
         body = coax_burst_upload_take(exchange, request, serving, &whole);
     } else if (is_split) {
@@ -239,10 +250,12 @@ void coax_exchange_serve(coax_exchange *exchange, const struct coax_message *req
     if (!is_split && is_block_answered(exchange, request)) {
         return;
     }
+    exchange->request = &whole; /* which may be observed, and is asked again then */
     if (is_split || !has_body || serving->open_sink == NULL || coax_upload_single(exchange, request, serving, &whole)) {
         serving->handler(exchange, &whole, serving->user);
     }
     exchange->body = NULL;
+    exchange->request = request;
     if (body != NULL) {
         coax_body_free(body);
     }
@@ -271,15 +284,16 @@ enum coax_status coax_exchange_add_option_uint(coax_exchange *exchange, uint16_t
     return coax_option_write_uint(&exchange->options, number, value);
 }
 
-/* Without memory for the copy a large response will be 5.00. */
+/* Without memory for the copy a large response will be 5.00, and nobody observes. */
 coax_exchange *coax_exchange_defer(coax_exchange *exchange) {
     exchange->is_deferred = true;
     if (exchange->request != NULL && exchange->kept_request == NULL) {
         struct coax_message head = *exchange->request;
         bool is_fetch = head.code == COAX_FETCH; /* which asks with its payload, if it is to observe */
         head.payload = is_fetch ? head.payload : bytes_of(NULL, 0);
-        exchange->kept_request = coax_message_copy(&head);
         exchange->kept_rest = *exchange->rest == '\0' ? NULL : strdup(exchange->rest);
+        bool has_rest = exchange->kept_rest != NULL || *exchange->rest == '\0';
+        exchange->kept_request = has_rest ? coax_message_copy(&head) : NULL;
     }
     return exchange;
 }
@@ -322,6 +336,9 @@ bool coax_exchange_is_fresh(coax_exchange *exchange) {
 
 enum coax_status coax_exchange_put(coax_exchange *exchange, uint8_t code, struct bytes payload) {
     struct coax_remote *remote = exchange->remote;
+    if (!is_open(exchange)) {
+        return COAX_E_DROPPED; /* by what the program did in its source */
+    }
     if (exchange->observer != NULL) {
         return coax_observer_notify(exchange, code, payload);
     }
@@ -335,7 +352,7 @@ enum coax_status coax_exchange_put(coax_exchange *exchange, uint8_t code, struct
         return COAX_OK;
     }
     enum coax_status status = write_block1(exchange, code);
-    if (status == COAX_OK && coax_code_class(code) == 2) {
+    if (status == COAX_OK && coax_code_class(code) == 2 && code != COAX_CONTINUE) {
         status = coax_observer_register(exchange);
     }
     if (status != COAX_OK) {
@@ -353,10 +370,6 @@ enum coax_status coax_exchange_put(coax_exchange *exchange, uint8_t code, struct
         exchange->incoming = NULL; /* the transport is done with it */
     }
     return status;
-}
-
-static bool is_open(const coax_exchange *exchange) {
-    return exchange->incoming != NULL || exchange->observer != NULL;
 }
 
 /* What could not be answered is 5.00: options, or a whole, that are too large, or a body that cannot be kept or read.
@@ -385,7 +398,9 @@ static enum coax_status write_format(coax_exchange *exchange, int format) {
 
 /* On a connection the whole is tried first: how much the peer takes, only the transport knows. */
 static enum coax_status send_response(coax_exchange *exchange, uint8_t code, struct bytes payload) {
-    exchange->has_block2 = exchange->has_block2 && coax_code_class(code) == 2; /* an error is not what was asked for */
+    bool is_asked_for = coax_code_class(code) == 2; /* an error is not */
+    exchange->has_block2 = exchange->has_block2 && is_asked_for;
+    exchange->has_q_block2 = exchange->has_q_block2 && is_asked_for;
     if (coax_download_is_needed(exchange, payload.size)) {
         return coax_download_begin(exchange, code, payload);
     }

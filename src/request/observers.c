@@ -199,7 +199,11 @@ static void free_observer(struct observer *observer) {
     layer->observer_count--;
     topic->observed->observer_count--;
     topic->observer_count--;
-    free(observer);
+    if (layer->asking == observer) {
+        layer->asking = NULL; /* its request is still being looked at */
+    } else {
+        free(observer);
+    }
     if (topic->observer_count == 0) {
         free_topic(topic);
     }
@@ -294,6 +298,18 @@ static void put(uint8_t **out, struct bytes bytes) {
     }
 }
 
+/* All but those of a payload that came in blocks: it is here as a whole. */
+static uint16_t put_options(uint8_t *out, const struct coax_message *request) {
+    struct option_writer writer = option_writer_on(out, request->options.size);
+    struct coax_option option;
+    for (size_t position = 0; coax_message_next_option(request, &position, &option);) {
+        if (option.number != COAX_OPTION_BLOCK1 && option.number != COAX_OPTION_Q_BLOCK1) {
+            (void)coax_option_write(&writer, option.number, option.value, option.size);
+        }
+    }
+    return (uint16_t)writer.size;
+}
+
 static struct observer *make_observer(const coax_exchange *exchange, const struct coax_message *request) {
     struct bytes token = bytes_of(exchange->token, exchange->token_size);
     bool fits = request->options.size <= UINT16_MAX && request->payload.size <= UINT16_MAX;
@@ -306,11 +322,11 @@ static struct observer *make_observer(const coax_exchange *exchange, const struc
     observer->delivery.failed = failed;
     observer->code = request->code;
     observer->token_size = exchange->token_size;
-    observer->options_size = (uint16_t)request->options.size;
     observer->payload_size = (uint32_t)request->payload.size;
     uint8_t *out = observer->request;
     put(&out, token);
-    put(&out, request->options);
+    observer->options_size = put_options(out, request);
+    out += observer->options_size;
     put(&out, request->payload);
     return observer;
 }
@@ -497,6 +513,20 @@ void coax_observer_leave_exchange(coax_exchange *exchange) {
     }
 }
 
+/* The state is not the topic's meanwhile: a body that gives way to this one is closed, and its program may publish
+   another state there, or remove the resource. */
+static void tell_published(struct topic *topic, coax_exchange *exchange, const struct coax_message *request) {
+    struct request_layer *layer = layer_of(topic);
+    uint8_t *state = topic->state;
+    topic->state = NULL;
+    coax_exchange_tell(exchange, request, topic->format, bytes_of(state, topic->state_size));
+    if (layer->notifying == topic && topic->is_published && topic->state == NULL) {
+        topic->state = state;
+    } else {
+        free(state);
+    }
+}
+
 /* Asks the resource on behalf of an observer, or answers with the state that is there. */
 static void ask(struct observer *observer) {
     struct topic *topic = observer->topic;
@@ -520,11 +550,16 @@ static void ask(struct observer *observer) {
     exchange->observer = observer;
     exchange->token_size = observer->token_size;
     memcpy(exchange->token, observer->request, observer->token_size);
+    layer->asking = observer;
     if (topic->is_published) {
-        coax_exchange_tell(exchange, &request, topic->format, bytes_of(topic->state, topic->state_size));
+        tell_published(topic, exchange, &request);
     } else {
         coax_exchange_ask(exchange, &request);
     }
+    if (layer->asking == NULL) {
+        free(observer); /* it ended meanwhile */
+    }
+    layer->asking = NULL;
 }
 
 static void wake_rested(struct topic *topic, coax_instant now) {

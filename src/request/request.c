@@ -185,6 +185,7 @@ void coax_request_unstart(struct coax_request *request) {
 }
 
 static void free_request(struct coax_request *request) {
+    request->state = REQUEST_DONE;
     if (request->release != NULL) {
         request->release(request);
     }
@@ -200,7 +201,13 @@ static void free_request(struct coax_request *request) {
 /* The one callback, and the end. */
 static void complete(struct coax_request *request, const struct coax_message *response, const coax_error *error) {
     leave_layer(request, REQUEST_NEW);
+    request->is_busy = true;
     coax_transfer_close(request, false);
+    request->is_busy = false;
+    if (request->is_cancelled) {
+        free_request(request);
+        return;
+    }
     if (request->ended != NULL && request->ended(request, response, error)) {
         return;
     }
@@ -226,7 +233,7 @@ void coax_request_cancel(coax_request *request) {
     if (request == NULL || request->state == REQUEST_DONE) {
         return; /* inside its callback it is about to be freed anyway */
     }
-    if (request->is_taking) {
+    if (request->is_busy) {
         request->is_cancelled = true;
         return;
     }
@@ -281,12 +288,33 @@ static enum coax_status send_message(struct coax_request *request, coax_error *e
     };
     option_writer_copy(&options, &request->options);
     enum coax_status status = coax_transfer_compose(request, remote, &options, &message.payload, error);
-    if (status != COAX_OK) {
+    if (status != COAX_OK || request->is_cancelled) {
         return status;
     }
     message.options = option_writer_bytes(&options);
     bool confirmable = !request->non_confirmable && !coax_burst_is_under_way(request);
     return remote->transport->send(remote, &message, confirmable, &request->delivery, error);
+}
+
+/* What goes out is read from the program's source, which may cancel the request: it ends when its timer fires then. */
+static enum coax_status send_next(struct coax_request *request, coax_error *error) {
+    enum coax_status status;
+    bool was_busy = request->is_busy;
+    request->is_busy = true;
+    do {
+        status = send_message(request, error);
+    } while (status == COAX_E_TOO_LARGE && coax_transfer_shrink(request));
+    if (status == COAX_OK && !request->is_cancelled) {
+        coax_burst_sent(request);
+    }
+    request->is_busy = was_busy;
+    if (request->is_cancelled) {
+        detach(request);
+        coax_transfer_stop_waiting(request);
+        (void)coax_timer_arm(request->layer->timers, &request->timer, request->layer->now);
+        return COAX_OK;
+    }
+    return status;
 }
 
 enum coax_status coax_request_submit(struct coax_request *request, struct coax_remote *remote, coax_error *error) {
@@ -304,16 +332,11 @@ enum coax_status coax_request_submit(struct coax_request *request, struct coax_r
     coax_remote_unref(before);
     request->state = REQUEST_SENT;
     list_append(&remote->requests, &request->of_remote);
-    do {
-        status = send_message(request, error);
-    } while (status == COAX_E_TOO_LARGE && coax_transfer_shrink(request));
+    status = send_next(request, error);
     if (status != COAX_OK) {
         detach(request);
-    } else if (request->non_confirmable || remote->transport->is_reliable) {
+    } else if (!request->is_cancelled && (request->non_confirmable || remote->transport->is_reliable)) {
         wait_for_response(request);
-    }
-    if (status == COAX_OK) {
-        coax_burst_sent(request);
     }
     return status;
 }
@@ -424,9 +447,9 @@ static void take_response(struct coax_request *request, struct coax_remote *remo
                           const struct coax_message *message) {
     struct coax_message whole;
     coax_error error;
-    request->is_taking = true;
+    request->is_busy = true;
     enum transfer_verdict verdict = coax_transfer_take(request, message, &whole, &error);
-    request->is_taking = false;
+    request->is_busy = false;
     if (request->is_cancelled) {
         coax_request_cancel(request);
     } else if (verdict == TRANSFER_AGAIN) {

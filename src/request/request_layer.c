@@ -38,8 +38,8 @@ void coax_request_layer_shut_down(struct request_layer *layer) {
         request->recover = NULL;
         coax_request_fail(request, &error);
     }
+    coax_bodies_drop(layer); /* whose ends the program hears, and may answer what makes an observer */
     coax_observers_drop(layer);
-    coax_bodies_drop(layer);
 }
 
 void coax_request_layer_free(struct request_layer *layer) {

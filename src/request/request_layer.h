@@ -52,6 +52,7 @@ struct request_layer {
     struct timer body_timer;
     struct hash_table observers, topics; /* see observers.h */
     struct topic *notifying;             /* under way; NULL when it ended meanwhile */
+    struct observer *asking;             /* the same */
     uint32_t observer_count;
     uint8_t echo_key[32]; /* of this layer alone */
     bool is_shut_down;
@@ -112,8 +113,8 @@ struct coax_request {
     struct hash_node node;
     struct timer timer;
     struct delivery delivery;
-    struct transfer *transfer;    /* NULL while the request is no more than its first message */
-    bool is_taking, is_cancelled; /* a response is being looked at; the program cancelled the request meanwhile */
+    struct transfer *transfer;  /* NULL while the request is no more than its first message */
+    bool is_busy, is_cancelled; /* its source, its sink may be called; the program cancelled the request there */
 
     /* The owner above (name resolution): `recover` may take a failed request over and submit it again, to another
        address; `release` is called before the request is freed. Each may be NULL. */

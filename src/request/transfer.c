@@ -126,13 +126,14 @@ enum transfer_verdict coax_transfer_give_whole(struct coax_request *request, con
 void coax_transfer_note_body(struct transfer *transfer, const struct coax_message *response) {
     transfer->received = 0;
     transfer->is_begun = false;
+    transfer->code = response->code;
     transfer->etag = tag_of(response);
     transfer->announced = coax_message_option_uint(response, COAX_OPTION_SIZE2, COAX_SIZE_UNKNOWN);
 }
 
 bool coax_transfer_is_same(const struct transfer *transfer, const struct coax_message *response) {
     struct tag etag = tag_of(response);
-    return tags_equal(&etag, &transfer->etag);
+    return response->code == transfer->code && tags_equal(&etag, &transfer->etag);
 }
 
 /* The next request asks for blocks of the size that came, or smaller ones if the program wants that (section 2.4). */
@@ -275,8 +276,13 @@ static enum transfer_verdict take_while_sending(struct coax_request *request, co
         return TRANSFER_AGAIN;
     }
     transfer->sent += coax_code_class(response->code) == 2 ? transfer->under_way : 0;
-    coax_transfer_close_source(transfer);
-    return receive(request, response, whole, error);
+    enum transfer_verdict verdict = receive(request, response, whole, error);
+    if (verdict == TRANSFER_AGAIN && transfer->stage == TRANSFER_SENDING) {
+        coax_transfer_begin_sending(request); /* all of it, for another answer */
+    } else {
+        coax_transfer_close_source(transfer);
+    }
+    return verdict;
 }
 
 /* RFC 9175 section 2.3: the request again, with the value. One may come too late, and another is asked for; to the

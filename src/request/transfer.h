@@ -45,7 +45,8 @@ struct transfer {
     uint8_t *body; /* what was gathered */
     size_t body_capacity;
     uint64_t received, announced;
-    struct tag etag;  /* of what is being received */
+    uint8_t code;     /* of what is being received, */
+    struct tag etag;  /* and its tag */
     uint8_t *options; /* of the whole */
 
     struct burst *burst;    /* NULL: block by block */

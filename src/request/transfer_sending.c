@@ -184,5 +184,7 @@ enum coax_status coax_transfer_compose(struct coax_request *request, const struc
     if (status == COAX_OK && asks && (transfer->is_negotiated || transfer->is_resuming)) {
         status = write_block(options, COAX_OPTION_BLOCK2, transfer->received, false, transfer->wish);
     }
-    return status;
+    return status == COAX_E_TOO_LARGE
+               ? coax_fail(error, status, "the body has more blocks than can be numbered, or the options leave no room")
+               : status;
 }

@@ -84,6 +84,7 @@ enum coax_status coax_request_resume(coax_request *request, uint64_t offset, con
     }
     transfer->is_resuming = offset > 0;
     transfer->received = offset;
+    transfer->code = COAX_CONTENT;
     transfer->etag.size = (uint8_t)size;
     memcpy(transfer->etag.bytes, etag, size);
     return COAX_OK;

@@ -46,10 +46,7 @@ struct body *coax_upload_begin(coax_exchange *exchange, const struct coax_messag
     const coax_body_sink *sink = NULL;
     void *user_body = NULL;
     if (serving->open_sink != NULL && !open_sink(exchange, request, serving, &sink, &user_body)) {
-        body = coax_body_find(layer, key); /* the program may have done anything meanwhile */
-        if (body != NULL) {
-            coax_body_free(body);
-        }
+        coax_body_free(body);
         return NULL;
     }
     coax_option condition;
@@ -120,13 +117,14 @@ static void acknowledge(coax_exchange *exchange) {
     (void)coax_respond(exchange, COAX_CONTINUE, COAX_NO_FORMAT, NULL, 0);
 }
 
+/* The body that the block goes to, out of the table; NULL: the exchange is answered. */
 static struct body *find(coax_exchange *exchange, const struct coax_message *request, const struct serving *serving,
                          const struct body_key *key) {
     const struct block *block = &exchange->block1;
-    struct body *body = coax_body_find(exchange->layer, key);
     if (block->number == 0) {
         return coax_upload_begin(exchange, request, serving, key);
     }
+    struct body *body = coax_body_find(exchange->layer, key);
     if (body != NULL && block->more && is_repeated(body, block)) {
         acknowledge(exchange);
         return NULL;
@@ -136,11 +134,11 @@ static struct body *find(coax_exchange *exchange, const struct coax_message *req
                       body == NULL ? "No block came before this one; begin with block 0"
                                    : "A block before this one did not come; begin with block 0");
     }
+    coax_body_take_out(body);
     return body;
 }
 
 void coax_upload_finish(coax_exchange *exchange, struct body *body, struct coax_message *whole) {
-    coax_body_take_out(body);
     whole->payload = bytes_of(body->data, body->size);
     exchange->body = body->user_body;
     const coax_body_sink *sink = body->sink;
@@ -165,8 +163,10 @@ struct body *coax_upload_take(coax_exchange *exchange, const struct coax_message
         return NULL;
     }
     body->block = *block;
+    if (block->more && !coax_body_put_in(body)) {
+        return refuse_memory(exchange);
+    }
     if (block->more) {
-        coax_body_touch(body);
         acknowledge(exchange);
         return NULL;
     }

@@ -9,8 +9,8 @@
 struct body *coax_upload_take(coax_exchange *exchange, const struct coax_message *request,
                               const struct serving *serving, struct coax_message *whole);
 
-/* The parts of it. Begins a body; NULL if the exchange is answered. Keeps its next piece; false if that cannot be, the
-   body is gone and the exchange answered. Makes a body that is whole the caller's. */
+/* The parts of it, with a body that is out of the table. Begins one; NULL if the exchange is answered. Keeps its next
+   piece; false if that cannot be, the body is gone and the exchange answered. Makes the request with all of it. */
 struct body *coax_upload_begin(coax_exchange *exchange, const struct coax_message *request,
                                const struct serving *serving, const struct body_key *key);
 bool coax_upload_keep(coax_exchange *exchange, struct body *body, struct bytes piece);

@@ -1,4 +1,4 @@
-/* Serves a temperature that can be read and set. Usage: serve [URI] [CREDENTIALS-FILE] */
+/* Serves a temperature that can be read, set and observed. Usage: serve [URI] [CREDENTIALS-FILE] */
 #include <coax/coax.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,6 +7,7 @@
 
 struct room {
     double celsius;
+    coax_resource *temperature;
 };
 
 static coax_endpoint *endpoint;
@@ -27,6 +28,7 @@ static void set_temperature(coax_exchange *exchange, const coax_message *request
     }
     memcpy(text, coax_message_payload(request), size);
     room->celsius = strtod(text, NULL);
+    coax_resource_changed(room->temperature);
     coax_respond(exchange, COAX_CHANGED, COAX_NO_FORMAT, NULL, 0);
 }
 
@@ -37,7 +39,7 @@ static void stop(int signal_number) {
 
 int main(int count, char **arguments) {
     const char *uri = count > 1 ? arguments[1] : "coap://[::]";
-    struct room room = {21.5};
+    struct room room = {21.5, NULL};
     char serving[128];
     coax_error error;
     if (coax_endpoint_new(&endpoint, NULL, &error) != COAX_OK
@@ -52,7 +54,9 @@ int main(int count, char **arguments) {
     temperature.put = set_temperature;
     temperature.user = &room;
     temperature.resource_type = "temperature";
-    if (coax_site_add(coax_endpoint_site(endpoint), "rooms/kitchen", &temperature, &error) == NULL) {
+    temperature.observable = true;
+    room.temperature = coax_site_add(coax_endpoint_site(endpoint), "rooms/kitchen", &temperature, &error);
+    if (room.temperature == NULL) {
         fprintf(stderr, "%s\n", error.text);
         return 1;
     }

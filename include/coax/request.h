@@ -47,7 +47,8 @@ COAX_API enum coax_status coax_request_set_source(coax_request *request, int for
 
 /* Gives the body of a 2.xx response to `sink`, piece by piece as it comes: the response that the callback gets has no
    payload then. Without a sink it is gathered, up to max_body_size (COAX_E_TOO_LARGE). `sink` outlives the request; its
-   `close` is called before the callback, and when the request is cancelled, also if it was never sent. */
+   `close` is called before the callback, when the request is cancelled, also if it was never sent, and when this call
+   fails (COAX_E_NO_MEMORY, COAX_E_STATE once sent). */
 COAX_API enum coax_status coax_request_set_sink(coax_request *request, const coax_body_sink *sink, void *body);
 
 /* With a sink that has `offset` bytes of the representation with this ETag (1 to 8 bytes) already, a multiple of 1024:

@@ -1,39 +1,9 @@
 /* An observation, and a collection, with each allocation of our own code failing in turn: an error or the latest state,
-   never a crash, a leak or silence. The linker turns our calls into the functions below (cmake/tests.cmake). */
+   never a crash, a leak or silence. */
+#include "failing_allocations.h"
 #include "observation_fixture.h"
 
 #include "message/block.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-char *__wrap_strdup(const char *text);
-
-static uint64_t allocation_count, failing_allocation; /* from 1; 0: none fails, and none is counted */
-
-static bool fails_now(void) {
-    return failing_allocation != 0 && ++allocation_count == failing_allocation;
-}
-
-void *__wrap_malloc(size_t size) {
-    return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size) {
-    return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size) {
-    return fails_now() ? NULL : __real_realloc(memory, size);
-}
-
-char *__wrap_strdup(const char *text) {
-    return fails_now() ? NULL : __real_strdup(text);
-}
 
 /* What a server says to a GET: the first block of its state, or the second. */
 static void serve(struct scene *scene, const struct coax_message *get, char version) {
@@ -166,11 +136,10 @@ static void fail_each_in_turn(void (*scenario)(struct scene *scene)) {
     for (uint64_t n = 1; has_failed; n++) {
         struct scene scene;
         scene_start(&scene);
-        allocation_count = 0;
-        failing_allocation = n;
+        fail_allocation(n);
         scenario(&scene);
         has_failed = allocation_count >= n;
-        failing_allocation = 0;
+        is_counting = false;
         if (!has_failed) {
             assert_in_range(scene.states, 1, 100);
             assert_true(n > 5);

@@ -1,9 +1,7 @@
 /* One request over DTLS, and one over each kind of connection, client and server, with the n-th allocation of our own
    code failing, for every n: an error each time or success, never a crash, a leak or a request without its one
-   callback.
-
-   The linker turns our calls of malloc, calloc, realloc and strdup into the functions below (cmake/tests.cmake); GnuTLS
-   and Jansson allocate as ever. */
+   callback. */
+#include "failing_allocations.h"
 #include "sim/exchange.h"
 
 #include <setjmp.h>
@@ -13,38 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-char *__wrap_strdup(const char *text);
-
-static bool is_counting;
-static uint64_t allocation_count, failing_allocation; /* from 1; 0: none fails */
-
-static bool fails_now(void) {
-    return is_counting && ++allocation_count == failing_allocation;
-}
-
-void *__wrap_malloc(size_t size) {
-    return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size) {
-    return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size) {
-    return fails_now() ? NULL : __real_realloc(memory, size);
-}
-
-char *__wrap_strdup(const char *text) {
-    return fails_now() ? NULL : __real_strdup(text);
-}
 
 enum { CLIENT, SERVER };
 
@@ -306,16 +272,15 @@ static bool run_scenario(struct world *world, const char *uri) {
 
 static void every_allocation_may_fail(const char *uri) {
     static struct world world;
-    is_counting = true;
-    allocation_count = failing_allocation = 0;
+    fail_allocation(0);
     assert_true(run_scenario(&world, uri));
     assert_int_equal(world.callbacks, 1);
     assert_int_equal(world.code, COAX_CONTENT);
     uint64_t total = allocation_count;
     unsigned refused = 0, failed = 0, survived = 0;
     assert_true(total > 20);
-    for (failing_allocation = 1; failing_allocation <= total; failing_allocation++) {
-        allocation_count = 0;
+    for (uint64_t n = 1; n <= total; n++) {
+        fail_allocation(n);
         bool is_sent = run_scenario(&world, uri);
         assert_int_equal(world.callbacks, is_sent ? 1 : 0);
         if (!is_sent) {

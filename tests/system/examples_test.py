@@ -70,6 +70,20 @@ class ExamplesTest(unittest.TestCase):
         uri = self.serve("coap://127.0.0.1:0")
         self.assertEqual((0, "21.5\n21.5\n", ""), self.run_example("callbacks", uri, uri))
 
+    def test_observe(self):
+        uri = self.serve("coap://127.0.0.1:0")
+        observer = subprocess.Popen([self.program("observe"), uri], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.stop, observer)
+        self.assertEqual("21.5", observer.stdout.readline().strip())
+        for celsius in ("22.0", "22.5"):
+            subprocess.run([os.environ.get("COAX", os.path.join(BUILD, "coax")), "put", uri, "--payload", celsius], check=True,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=PATIENCE_SECONDS)
+            self.assertEqual(celsius, observer.stdout.readline().strip())
+        observer.terminate()
+        self.assertEqual("", observer.stderr.read())
+        observer.stderr.close()
+
     def test_in_a_loop_of_ones_own(self):
         self.assertEqual((0, "21.5\n", ""), self.run_example("own_loop", self.serve("coap://127.0.0.1:0")))
 

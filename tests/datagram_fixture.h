@@ -108,6 +108,7 @@ static inline struct datagram_settings fixture_settings(void) {
         .max_message_size = config.max_message_size,
         .max_token_size = config.max_token_size,
         .session_idle_ms = config.session_idle_ms,
+        .connection_ids = config.connection_ids,
     };
 }
 

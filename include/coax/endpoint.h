@@ -83,6 +83,8 @@ typedef struct coax_endpoint_config {
     /* security */
     uint32_t handshake_timeout_ms; /* a handshake's deadline, and that of a connection's opening, until the peer's CSM
                                       [30000] */
+    bool connection_ids;           /* DTLS sessions have Connection IDs where the peer knows them (RFC 9146): a client
+                                      whose address changes keeps its session [true] */
     uint32_t session_idle_ms;      /* an idle DTLS session is closed with close_notify, an idle connection that this end
                                       opened is released [300000]; 0: never */
     /* connections (RFC 8323) */
@@ -122,7 +124,7 @@ typedef struct coax_endpoint_config {
     .max_token_size = 8, .token_size = 8, \
     .block_size = 1024, .max_body_size = 8388608, .max_body_memory = 67108864, .max_bodies = 1000, \
     .body_timeout_ms = 247000, .max_observers = 100000, .max_observers_per_peer = 100, \
-    .handshake_timeout_ms = 30000, .session_idle_ms = 300000, .max_connections = 10000, \
+    .handshake_timeout_ms = 30000, .connection_ids = true, .session_idle_ms = 300000, .max_connections = 10000, \
     .max_connection_openings = 2000, .max_requests_per_connection = 64, .max_stream_message_size = 1048576, \
     .max_stream_output = 65536, .max_stream_memory = 67108864, .message_timeout_ms = 30000, \
     .ping_interval_ms = 60000, .ping_timeout_ms = 20000, .release_timeout_ms = 5000}

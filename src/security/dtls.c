@@ -59,7 +59,7 @@ enum coax_status coax_dtls_client_new(struct dtls_session **session, struct dtls
     }
     struct dtls_session *created;
     unsigned flags = GNUTLS_CLIENT | coax_secure_client_flags(credential);
-    status = coax_dtls_session_new(&created, context, flags, events, user, now, error);
+    status = coax_dtls_session_new(&created, context, flags, bytes_of(NULL, 0), events, user, now, error);
     if (status != COAX_OK) {
         return status;
     }
@@ -76,11 +76,12 @@ enum coax_status coax_dtls_client_new(struct dtls_session **session, struct dtls
 }
 
 enum coax_status coax_dtls_server_new(struct dtls_session **session, struct dtls_context *context,
-                                      const uint8_t *datagram, size_t size, const struct dtls_events *events,
-                                      void *user, coax_instant now, coax_error *error) {
+                                      const uint8_t *datagram, size_t size, struct bytes cid,
+                                      const struct dtls_events *events, void *user, coax_instant now,
+                                      coax_error *error) {
     struct dtls_session *created;
     unsigned flags = GNUTLS_SERVER | GNUTLS_ENABLE_RAWPK;
-    enum coax_status status = coax_dtls_session_new(&created, context, flags, events, user, now, error);
+    enum coax_status status = coax_dtls_session_new(&created, context, flags, cid, events, user, now, error);
     if (status != COAX_OK) {
         return status;
     }

@@ -1,5 +1,5 @@
-/* DTLS 1.2 sessions (RFC 6347) over GnuTLS, as state machines without sockets: datagrams in, datagrams out, the next
-   deadline as a number.
+/* DTLS 1.2 sessions (RFC 6347), as state machines without sockets: datagrams in, datagrams out, the next deadline as a
+   number. GnuTLS does the handshake; then its session goes, and records are sealed and opened here.
 
    GnuTLS reads the monotonic clock itself for its retransmissions (../docs/architecture.md says how simulations own
    that clock); everything else takes `now`. */
@@ -19,6 +19,7 @@ struct dtls_settings {
     uint32_t retransmit_timeout_ms; /* of the first flight; doubles */
     size_t mtu;                     /* of a datagram, 1280 suits IPv6 */
     size_t maximum_plaintext;       /* the largest message sent in a record or taken from one; at most 16128 */
+    bool without_cids;              /* Connection IDs are neither offered nor taken up */
 };
 
 /* `credentials` must outlive the context; its changes take effect for handshakes that start later. */
@@ -36,6 +37,9 @@ struct dtls_events {
     void (*transmit)(void *user, const uint8_t *datagram, size_t size);
     /* The handshake is complete, the peer authenticated. */
     void (*established)(void *user);
+    /* Something authentic came that is newer than all that came before: the peer is where it came from, if that is
+       elsewhere (RFC 9146 section 6). Before `message`. May be NULL. */
+    void (*newer)(void *user);
     /* One record's application data. */
     void (*message)(void *user, const uint8_t *data, size_t size);
     /* The session is over: the peer's close_notify at whatever level (COAX_E_CLOSE_NOTIFY), its fatal alert
@@ -53,8 +57,9 @@ bool coax_dtls_credential_usable(const struct credential *credential);
 /* Starts a handshake: the ClientHello goes out through `transmit` inside this call. `server_name` is the host name for
    SNI and for the check of the certificate; of an IP literal there is no SNI, and the certificate must hold that IP
    address. With NULL there is nothing to check a certificate against: X509 and TRUST entries then end with
-   COAX_E_HOST_NAME. Takes a reference on `credential`. COAX_E_CREDENTIALS_KIND, COAX_E_CREDENTIALS_SIZE,
-   COAX_E_HANDSHAKE, COAX_E_NO_MEMORY. */
+   COAX_E_HOST_NAME. Takes a reference on `credential`. `events` outlives the session. The server is offered to send it
+   Connection IDs, and sends none itself: a client's records find it by its address. COAX_E_CREDENTIALS_KIND,
+   COAX_E_CREDENTIALS_SIZE, COAX_E_HANDSHAKE, COAX_E_NO_MEMORY. */
 enum coax_status coax_dtls_client_new(struct dtls_session **session, struct dtls_context *context,
                                       struct credential *credential, const char *server_name,
                                       const struct dtls_events *events, void *user, coax_instant now,
@@ -78,11 +83,13 @@ enum dtls_hello coax_dtls_hello(struct dtls_context *context, const struct addre
 
 /* Makes a server session from the datagram that coax_dtls_hello verified last, and answers it. A client must prove who
    it is if the server presents a raw public key or an X509 entry with authorities of its own; it may if another entry
-   has authorities; it is not asked if none has. A failure (COAX_E_HANDSHAKE, COAX_E_NO_MEMORY) is returned, `closed` is
-   not called; the alert that goes with it is sent. */
+   has authorities; it is not asked if none has. `cid` (up to 32 bytes) is the Connection ID that a client which knows
+   them will send (RFC 9146); empty: it is not offered one. A failure (COAX_E_HANDSHAKE, COAX_E_NO_MEMORY) is returned,
+   `closed` is not called; the alert that goes with it is sent. */
 enum coax_status coax_dtls_server_new(struct dtls_session **session, struct dtls_context *context,
-                                      const uint8_t *datagram, size_t size, const struct dtls_events *events,
-                                      void *user, coax_instant now, coax_error *error);
+                                      const uint8_t *datagram, size_t size, struct bytes cid,
+                                      const struct dtls_events *events, void *user, coax_instant now,
+                                      coax_error *error);
 
 /* --- both --- */
 
@@ -93,8 +100,10 @@ enum dtls_datagram {
     DTLS_DATAGRAM_CLIENT_HELLO /* epoch 0 */,
     DTLS_DATAGRAM_HANDSHAKE /* other handshake, ChangeCipherSpec; any epoch */,
     DTLS_DATAGRAM_ALERT,
-    DTLS_DATAGRAM_APPLICATION
+    DTLS_DATAGRAM_APPLICATION,
+    DTLS_DATAGRAM_WITH_CID /* of whatever kind; the CID is at DTLS_CID_OFFSET */
 };
+enum { DTLS_CID_OFFSET = 11 };
 enum dtls_datagram coax_dtls_classify(const uint8_t *datagram, size_t size, uint16_t *epoch);
 
 /* Feeds one datagram (one or more records). Records that do not authenticate are dropped without a trace. */
@@ -102,7 +111,7 @@ void coax_dtls_session_receive(struct dtls_session *session, const uint8_t *data
 
 /* Sends application data as one record, larger than the MTU too, up to `maximum_plaintext`. COAX_E_STATE before
    `established` or without data, COAX_E_TOO_LARGE, COAX_E_LIMIT when the sequence numbers of the epoch (2^48) are used
-   up, COAX_E_NO_MEMORY. */
+   up. */
 enum coax_status coax_dtls_session_send(struct dtls_session *session, const uint8_t *data, size_t size);
 
 bool coax_dtls_session_is_established(const struct dtls_session *session);
@@ -111,6 +120,9 @@ bool coax_dtls_session_is_established(const struct dtls_session *session);
  * there is nothing to wait for. Ask again after every call. */
 coax_instant coax_dtls_session_deadline(const struct dtls_session *session, coax_instant now);
 void coax_dtls_session_expire(struct dtls_session *session, coax_instant now);
+
+/* What the peer's records carry, if it was given one and understood that; else empty. */
+struct bytes coax_dtls_session_cid(const struct dtls_session *session);
 
 /* The entry that names the peer: for a client the one it used; for a server the one whose identity, key or authority
  * the peer proved, NULL for a peer that proved nothing. Not a new reference. */

@@ -1,4 +1,5 @@
-/* What client and server sessions have in common: GnuTLS fed with one datagram at a time, and what becomes of it. */
+/* What client and server sessions have in common: GnuTLS fed with one datagram at a time until the handshake is over,
+   and records of our own from then on. */
 #include "security/dtls_private.h"
 
 #include "base/error.h"
@@ -8,8 +9,9 @@
 
 enum {
     TURNS_MAXIMUM = 64, /* of GnuTLS for one datagram: a record takes one or two */
-    LAST_FLIGHT_MAXIMUM = 256,
-    RECORD_MAXIMUM = 16 * 1024,
+    HANDSHAKE_CLIENT_HELLO = 1,
+    HANDSHAKE_FINISHED = 20,
+    ALERT_SIZE = 2,
     DOUBT_MS = 2000,                   /* how long a client may correct a Finished that did not verify */
     GNUTLS_OWN_DEADLINE_MS = 60 * 1000 /* behind ours, so that ours is the one that ends a handshake */
 };
@@ -17,7 +19,7 @@ enum {
 /* --- output --- */
 
 static void transmit(const struct dtls_session *session, const uint8_t *datagram, size_t size) {
-    session->events.transmit(session->user, datagram, size);
+    session->events->transmit(session->user, datagram, size);
 }
 
 static void flush(struct dtls_session *session) {
@@ -30,19 +32,29 @@ static void flush(struct dtls_session *session) {
 }
 
 /* GnuTLS sends each handshake message by itself; a flight is put together here, as many as fit into one datagram. */
+static void collect(struct dtls_session *session, struct bytes record) {
+    struct dtls_output *output = session->output;
+    if (output == NULL || record.size > output->capacity) {
+        flush(session);
+        transmit(session, record.data, record.size);
+        return;
+    }
+    if (record.size > output->capacity - output->size) {
+        flush(session);
+    }
+    memcpy(output->data + output->size, record.data, record.size);
+    output->size += record.size;
+}
+
 static ssize_t push(gnutls_transport_ptr_t user, const void *data, size_t size) {
     struct dtls_session *session = user;
-    struct dtls_output *output = session->output;
-    if (output == NULL || size > output->capacity) {
-        flush(session);
-        transmit(session, data, size);
-        return (ssize_t)size;
+    uint8_t room[DTLS_HANDSHAKE_RECORD_MAXIMUM];
+    struct bytes record = coax_dtls_translate_out(session, bytes_of(data, size), room);
+    if (record.size == 0) {
+        gnutls_transport_set_errno(session->secure.tls, EIO);
+        return -1;
     }
-    if (size > output->capacity - output->size) {
-        flush(session);
-    }
-    memcpy(output->data + output->size, data, size);
-    output->size += size;
+    collect(session, record);
     return (ssize_t)size;
 }
 
@@ -50,21 +62,19 @@ static ssize_t push(gnutls_transport_ptr_t user, const void *data, size_t size) 
 
 static ssize_t pull(gnutls_transport_ptr_t user, void *data, size_t capacity) {
     struct dtls_session *session = user;
-    if (session->input == NULL) {
-        session->starved = true;
-        gnutls_transport_set_errno(session->secure.tls, EAGAIN);
-        return -1;
+    size_t size = coax_dtls_translate_in(session, data, capacity);
+    if (size > 0) {
+        return (ssize_t)size;
     }
-    size_t size = session->input_size < capacity ? session->input_size : capacity;
-    memcpy(data, session->input, size);
-    session->input = NULL;
-    return (ssize_t)size;
+    session->starved = true;
+    gnutls_transport_set_errno(session->secure.tls, EAGAIN);
+    return -1;
 }
 
 static int pull_timeout(gnutls_transport_ptr_t user, unsigned ms) {
     (void)ms;
     struct dtls_session *session = user;
-    return session->input != NULL;
+    return session->input.size > 0;
 }
 
 /* --- life --- */
@@ -96,6 +106,8 @@ static enum coax_status prepare(struct dtls_session *session, unsigned flags, co
     session->secure.handshake = &handshake->secure;
     handshake->output = (struct dtls_output){0, settings->mtu, handshake->output_data};
     session->output = &handshake->output;
+    handshake->wants_cids =
+        !settings->without_cids && (!session->secure.is_server || session->protection.read_cid_size > 0);
     handshake->deadline = coax_instant_after_ms(now, settings->handshake_timeout_ms);
     handshake->retransmit = handshake->doubt = COAX_NEVER;
     int code = gnutls_init(&session->secure.tls, flags | GNUTLS_DATAGRAM | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS);
@@ -112,11 +124,12 @@ static enum coax_status prepare(struct dtls_session *session, unsigned flags, co
     gnutls_dtls_set_timeouts(session->secure.tls, settings->retransmit_timeout_ms,
                              settings->handshake_timeout_ms + GNUTLS_OWN_DEADLINE_MS);
     gnutls_session_set_verify_function(session->secure.tls, coax_secure_verify_peer);
-    return COAX_OK;
+    code = handshake->wants_cids ? coax_dtls_register_cid(session) : 0;
+    return code < 0 ? coax_secure_fail_set_up(error, session->context->secure.protocol, code) : COAX_OK;
 }
 
 enum coax_status coax_dtls_session_new(struct dtls_session **session, struct dtls_context *context, unsigned flags,
-                                       const struct dtls_events *events, void *user, coax_instant now,
+                                       struct bytes cid, const struct dtls_events *events, void *user, coax_instant now,
                                        coax_error *error) {
     struct dtls_session *created = calloc(1, sizeof *created);
     if (created == NULL) {
@@ -125,8 +138,12 @@ enum coax_status coax_dtls_session_new(struct dtls_session **session, struct dtl
     created->context = context;
     created->secure.context = &context->secure;
     created->secure.is_server = (flags & GNUTLS_SERVER) != 0;
-    created->events = *events;
+    created->events = events;
     created->user = user;
+    created->protection.read_cid_size = (uint8_t)cid.size;
+    if (cid.size > 0) {
+        memcpy(created->protection.read_cid, cid.data, cid.size);
+    }
     enum coax_status status = prepare(created, flags, now, error);
     if (status != COAX_OK) {
         destroy(created);
@@ -153,14 +170,27 @@ static void end(struct dtls_session *session, const coax_error *error) {
     if (session->start_error != NULL) {
         *session->start_error = *error;
     } else {
-        session->events.closed(session->user, error);
+        session->events->closed(session->user, error);
     }
 }
 
 /* --- the handshake --- */
 
+static void put_record(struct dtls_session *session, int content_type, const uint8_t *data, size_t size) {
+    uint8_t record[DTLS_HANDSHAKE_RECORD_MAXIMUM];
+    size_t sealed = coax_dtls_seal(&session->protection, content_type, bytes_of(data, size), record);
+    if (sealed > 0) {
+        collect(session, bytes_of(record, sealed));
+    }
+}
+
 static void send_alert(struct dtls_session *session, gnutls_alert_level_t level, int alert) {
-    (void)gnutls_alert_send(session->secure.tls, level, (gnutls_alert_description_t)alert);
+    if (session->secure.tls != NULL) {
+        (void)gnutls_alert_send(session->secure.tls, level, (gnutls_alert_description_t)alert);
+    } else {
+        const uint8_t bytes[ALERT_SIZE] = {(uint8_t)level, (uint8_t)alert};
+        put_record(session, DTLS_CONTENT_ALERT, bytes, sizeof bytes);
+    }
 }
 
 static void fail_handshake(struct dtls_session *session, int code) {
@@ -180,20 +210,18 @@ static void establish(struct dtls_session *session) {
         fail_handshake(session, GNUTLS_E_CERTIFICATE_ERROR);
         return;
     }
+    if (!coax_dtls_take_over(session)) {
+        fail_handshake(session, GNUTLS_E_INTERNAL_ERROR);
+        return;
+    }
     flush(session);
-    const struct dtls_settings *settings = &session->context->settings;
-    free(session->handshake);
+    coax_secure_session_detach(&session->secure);
+    coax_wipe_free(session->handshake, sizeof *session->handshake);
     session->handshake = NULL;
     session->secure.handshake = NULL;
     session->output = NULL;
     session->secure.state = SECURE_ESTABLISHED;
-    /* Handshake messages are cut to the path's MTU; the size of messages is their sender's choice. */
-    if (settings->maximum_plaintext > settings->mtu - DTLS_SEALED_ALERT_MAXIMUM) {
-        size_t mtu =
-            settings->maximum_plaintext < DTLS_PLAINTEXT_MAXIMUM ? settings->maximum_plaintext : DTLS_PLAINTEXT_MAXIMUM;
-        gnutls_dtls_set_mtu(session->secure.tls, (unsigned)mtu + DTLS_SEALED_ALERT_MAXIMUM);
-    }
-    session->events.established(session->user);
+    session->events->established(session->user);
 }
 
 static void step_handshake(struct dtls_session *session) {
@@ -207,60 +235,97 @@ static void step_handshake(struct dtls_session *session) {
 
 /* --- an established session --- */
 
-static void end_by_peer(struct dtls_session *session, int code) {
-    coax_error error;
-    int alert = code == 0 ? GNUTLS_A_CLOSE_NOTIFY : (int)gnutls_alert_get(session->secure.tls);
-    coax_secure_explain_alert(&session->secure, alert, &error);
-    if (code == 0) {
-        send_alert(session, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY);
-    } else if (alert == GNUTLS_A_CLOSE_NOTIFY) { /* at level fatal: GnuTLS sends nothing any more */
-        uint8_t record[DTLS_SEALED_ALERT_MAXIMUM];
-        size_t size = coax_dtls_seal_alert(session->secure.tls, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY, record);
-        if (size > 0) {
-            transmit(session, record, size);
-        }
+/* The client repeats its last flight: it did not get ours. The same message goes out in a new record (RFC 6347 section
+   4.2.4). */
+static void repeat_last_flight(struct dtls_session *session) {
+    uint8_t flight[DTLS_RECORD_HEADER_SIZE + 1 + DTLS_FINISHED_MAXIMUM + DTLS_OVERHEAD_MAXIMUM] = {
+        DTLS_CONTENT_CHANGE_CIPHER_SPEC, DTLS_VERSION_1_2 >> 8, DTLS_VERSION_1_2 & 0xff};
+    for (int i = 0; i < 8; i++) {
+        flight[3 + i] = (uint8_t)(session->clear_next >> (56 - 8 * i));
     }
-    end(session, &error);
+    flight[12] = flight[13] = 1; /* the length, and all that the message says */
+    session->clear_next++;
+    size_t size = DTLS_RECORD_HEADER_SIZE + 1;
+    size_t sealed = coax_dtls_seal(&session->protection, DTLS_CONTENT_HANDSHAKE,
+                                   bytes_of(session->finished, session->finished_size), flight + size);
+    if (sealed > 0) {
+        transmit(session, flight, size + sealed);
+    }
 }
 
-static void end_broken(struct dtls_session *session, int code) {
+static void take_handshake(struct dtls_session *session, struct bytes message) {
+    int kind = message.size > 0 ? message.data[0] : -1;
+    if (kind == HANDSHAKE_FINISHED && session->finished_size > 0) {
+        repeat_last_flight(session);
+    } else if (kind == HANDSHAKE_CLIENT_HELLO && session->secure.is_server) {
+        /* A client does not even have to answer a HelloRequest (RFC 5246 section 7.4.1.1). */
+        send_alert(session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+    }
+}
+
+/* RFC 5246 section 7.2.1: a close_notify, at whatever level, is answered with one. */
+static void take_alert(struct dtls_session *session, struct bytes alert) {
     coax_error error;
-    coax_secure_fail_gnutls(&error, "The DTLS session broke", code);
-    send_alert(session, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR);
-    end(session, &error);
+    if (alert.size != ALERT_SIZE) {
+        return;
+    }
+    bool is_end = alert.data[1] == GNUTLS_A_CLOSE_NOTIFY;
+    if (is_end) {
+        send_alert(session, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY);
+    }
+    if (is_end || alert.data[0] == GNUTLS_AL_FATAL) {
+        coax_secure_explain_alert(&session->secure, alert.data[1], &error);
+        end(session, &error);
+    }
 }
 
-/* What GnuTLS sends by itself here is the last flight once more, for a client that repeats its own. */
-static ssize_t receive_record(struct dtls_session *session, uint8_t *data, size_t capacity) {
-    uint8_t flight[LAST_FLIGHT_MAXIMUM];
-    struct dtls_output output = {0, sizeof flight, flight};
-    session->output = &output;
-    ssize_t code = gnutls_record_recv(session->secure.tls, data, capacity);
-    flush(session);
-    session->output = NULL;
-    return code;
+static void take_plaintext(struct dtls_session *session, const struct dtls_plaintext *plaintext) {
+    struct bytes data = plaintext->data;
+    switch (plaintext->content_type) {
+    case DTLS_CONTENT_APPLICATION_DATA:
+        session->finished_size = 0; /* the client has our last flight */
+        if (data.size > 0 && data.size <= session->context->settings.maximum_plaintext) {
+            session->events->message(session->user, data.data, data.size);
+        }
+        break;
+    case DTLS_CONTENT_ALERT:
+        take_alert(session, data);
+        break;
+    case DTLS_CONTENT_HANDSHAKE:
+        take_handshake(session, data);
+        break;
+    default:
+        break;
+    }
+}
+
+static void take_record(struct dtls_session *session, const struct dtls_record *record) {
+    uint8_t data[DTLS_FRAGMENT_MAXIMUM];
+    struct dtls_plaintext plaintext;
+    bool is_repeated = coax_dtls_is_repeated(&session->protection, record->sequence);
+    /* Some repeat their last flight byte by byte. */
+    if (record->fragment.size > sizeof data || (is_repeated && session->finished_size == 0)
+        || !coax_dtls_open(&session->protection, record, data, &plaintext)) {
+        return;
+    }
+    if (!is_repeated) {
+        if (coax_dtls_note(&session->protection, record->sequence) && session->events->newer != NULL) {
+            session->events->newer(session->user);
+        }
+        take_plaintext(session, &plaintext);
+    } else if (plaintext.content_type == DTLS_CONTENT_HANDSHAKE) {
+        take_handshake(session, plaintext.data);
+    }
+    coax_wipe(data, plaintext.data.size);
 }
 
 static void step_records(struct dtls_session *session) {
-    /* Room for the largest record: a smaller buffer would get it in pieces. gnutls_record_recv_packet would save the
-       copy, but loses memory for every ClientHello of a renegotiation (GnuTLS 3.7.9). */
-    uint8_t data[RECORD_MAXIMUM];
-    ssize_t code = receive_record(session, data, sizeof data);
-    if (code > 0) {
-        if ((size_t)code <= session->context->settings.maximum_plaintext) {
-            session->events.message(session->user, data, (size_t)code);
-        }
-        coax_wipe(data, (size_t)code);
-    } else if (code == 0 || code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-        end_by_peer(session, (int)code);
-    } else if (code == GNUTLS_E_REHANDSHAKE) {
-        /* A client does not even have to answer a HelloRequest (RFC 5246 section 7.4.1.1). */
-        if (session->secure.is_server) {
-            send_alert(session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
-        }
-    } else if (gnutls_error_is_fatal((int)code) != 0) {
-        end_broken(session, (int)code);
+    struct dtls_record record;
+    while (session->secure.state == SECURE_ESTABLISHED
+           && coax_dtls_next_record(&session->input, session->protection.read_cid_size, &record)) {
+        take_record(session, &record);
     }
+    session->starved = true;
 }
 
 /* --- running --- */
@@ -276,7 +341,7 @@ static void drive(struct dtls_session *session) {
             step_records(session);
         }
     }
-    session->input = NULL;
+    session->input.size = 0;
     if (session->secure.state != SECURE_CLOSED) {
         flush(session);
     }
@@ -295,7 +360,7 @@ static void schedule(struct dtls_session *session, coax_instant now) {
 static bool holds_clear_close_notify(const uint8_t *datagram, size_t size) {
     struct bytes rest = bytes_of(datagram, size);
     struct dtls_record record;
-    while (coax_dtls_next_record(&rest, &record)) {
+    while (coax_dtls_next_record(&rest, 0, &record)) {
         if (record.epoch == 0 && record.content_type == DTLS_CONTENT_ALERT && record.fragment.size == 2
             && record.fragment.data[1] == GNUTLS_A_CLOSE_NOTIFY) {
             return true;
@@ -304,11 +369,12 @@ static bool holds_clear_close_notify(const uint8_t *datagram, size_t size) {
     return false;
 }
 
-static bool holds_protected_handshake(const uint8_t *datagram, size_t size) {
+static bool holds_protected_handshake(const struct dtls_session *session, const uint8_t *datagram, size_t size) {
     struct bytes rest = bytes_of(datagram, size);
     struct dtls_record record;
-    while (coax_dtls_next_record(&rest, &record)) {
-        if (record.epoch == 1 && record.content_type == DTLS_CONTENT_HANDSHAKE) {
+    while (coax_dtls_next_record(&rest, session->protection.read_cid_size, &record)) {
+        if (record.epoch == DTLS_EPOCH_PROTECTED
+            && (record.content_type == DTLS_CONTENT_HANDSHAKE || record.content_type == DTLS_CONTENT_CID)) {
             return true;
         }
     }
@@ -320,7 +386,7 @@ static bool holds_protected_handshake(const uint8_t *datagram, size_t size) {
 static void notice_unreadable_finished(struct dtls_session *session, const uint8_t *datagram, size_t size,
                                        coax_instant now) {
     if (session->secure.state == SECURE_HANDSHAKING && session->secure.is_server
-        && session->handshake->doubt == COAX_NEVER && holds_protected_handshake(datagram, size)
+        && session->handshake->doubt == COAX_NEVER && holds_protected_handshake(session, datagram, size)
         && coax_secure_has_keys(session->secure.tls, true)) {
         session->handshake->doubt = coax_instant_after_ms(now, DOUBT_MS);
     }
@@ -328,8 +394,7 @@ static void notice_unreadable_finished(struct dtls_session *session, const uint8
 
 static void feed(struct dtls_session *session, const uint8_t *datagram, size_t size, coax_instant now) {
     enter(session);
-    session->input = datagram;
-    session->input_size = size;
+    session->input = bytes_of(datagram, size);
     if (session->handshake != NULL && datagram != NULL) {
         session->handshake->secure.heard = true;
         session->handshake->secure.saw_close_notify = holds_clear_close_notify(datagram, size);
@@ -401,25 +466,16 @@ enum coax_status coax_dtls_session_send(struct dtls_session *session, const uint
     if (session->secure.state != SECURE_ESTABLISHED || size == 0) {
         return COAX_E_STATE;
     }
-    if (size > session->context->settings.maximum_plaintext || size > DTLS_PLAINTEXT_MAXIMUM) {
+    if (size > session->context->settings.maximum_plaintext || size > DTLS_FRAGMENT_MAXIMUM) {
         return COAX_E_TOO_LARGE;
     }
-    ssize_t code = gnutls_record_send(session->secure.tls, data, size);
-    if (code == (ssize_t)size) {
-        return COAX_OK;
+    uint8_t record[DTLS_FRAGMENT_MAXIMUM + DTLS_OVERHEAD_MAXIMUM];
+    size_t sealed = coax_dtls_seal(&session->protection, DTLS_CONTENT_APPLICATION_DATA, bytes_of(data, size), record);
+    if (sealed == 0) {
+        return COAX_E_LIMIT;
     }
-    static const struct {
-        int code;
-        enum coax_status status;
-    } statuses[] = {{GNUTLS_E_LARGE_PACKET, COAX_E_TOO_LARGE},
-                    {GNUTLS_E_RECORD_LIMIT_REACHED, COAX_E_LIMIT},
-                    {GNUTLS_E_MEMORY_ERROR, COAX_E_NO_MEMORY}};
-    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
-        if (statuses[i].code == code) {
-            return statuses[i].status;
-        }
-    }
-    return COAX_E_STATE;
+    transmit(session, record, sealed);
+    return COAX_OK;
 }
 
 bool coax_dtls_session_is_established(const struct dtls_session *session) {
@@ -428,6 +484,11 @@ bool coax_dtls_session_is_established(const struct dtls_session *session) {
 
 struct credential *coax_dtls_session_credential(const struct dtls_session *session) {
     return session->secure.is_server && session->handshake != NULL ? NULL : session->secure.credential;
+}
+
+struct bytes coax_dtls_session_cid(const struct dtls_session *session) {
+    bool is_agreed = session->handshake == NULL || session->handshake->peer_has_cid;
+    return bytes_of(session->protection.read_cid, is_agreed ? session->protection.read_cid_size : 0);
 }
 
 const char *coax_dtls_session_server_name(const struct dtls_session *session) {

@@ -23,7 +23,7 @@ static struct pair_fate lose(struct pair *pair, int from, const uint8_t *data, s
 
 static void changes_the_wire_with_the_settings(void **state) {
     (void)state;
-    static const struct dtls_settings hasty = {3000, 250, 300, 100};
+    static const struct dtls_settings hasty = {3000, 250, 300, 100, false};
     struct pair pair;
     pair_start(&pair);
     pair_set_psk(&pair, PAIR_CLIENT, "me", "key");

@@ -26,7 +26,7 @@ struct pair_side {
     coax_credentials *credentials;
     struct dtls_context *context;
     struct dtls_session *session;
-    unsigned established, closed, messages;
+    unsigned established, closed, messages, newer;
     coax_error error;
     uint8_t message[PAIR_DATAGRAM];
     size_t message_size;
@@ -63,6 +63,7 @@ struct pair {
     unsigned sent[2];
     struct pair_fate (*fate)(struct pair *pair, int from, const uint8_t *data, size_t size);
     uint32_t seed;
+    uint8_t cid[DTLS_CID_MAXIMUM], cid_size;  /* that the server gives out */
     struct pair_packet *recorded[PAIR_QUEUE]; /* everything that was sent */
     size_t recorded_count;
     bool record;
@@ -148,9 +149,13 @@ static void pair_closed(void *user, const coax_error *error) {
     pair_drop(side);
 }
 
-static const struct dtls_events pair_events = {pair_transmit, pair_established, pair_message, pair_closed};
+static void pair_newer(void *user) {
+    ((struct pair_side *)user)->newer++;
+}
 
-static const struct dtls_settings pair_settings = {30000, 1000, 1232, 1280};
+static const struct dtls_events pair_events = {pair_transmit, pair_established, pair_newer, pair_message, pair_closed};
+
+static const struct dtls_settings pair_settings = {30000, 1000, 1232, 1280, false};
 
 static inline void pair_start(struct pair *pair) {
     memset(pair, 0, sizeof *pair);
@@ -212,7 +217,8 @@ static inline void pair_deliver(struct pair *pair, int from, const uint8_t *data
     } else if (to->index == PAIR_SERVER
                && coax_dtls_hello(to->context, &pair->client_address, data, size, pair->now, pair_transmit, to)
                       == DTLS_HELLO_VERIFIED) {
-        (void)coax_dtls_server_new(&to->session, to->context, data, size, &pair_events, to, pair->now, &to->error);
+        (void)coax_dtls_server_new(&to->session, to->context, data, size, bytes_of(pair->cid, pair->cid_size),
+                                   &pair_events, to, pair->now, &to->error);
     }
 }
 
@@ -273,6 +279,19 @@ static inline bool pair_run(struct pair *pair, uint64_t ms) {
         }
     }
     return false;
+}
+
+/* The next record of an established session, whatever it says, on its way. */
+static inline void pair_post_record(struct pair *pair, int from, int content_type, const void *data, size_t size) {
+    uint8_t record[PAIR_DATAGRAM];
+    size_t sealed = coax_dtls_seal(&pair->sides[from].session->protection, content_type, bytes_of(data, size), record);
+    assert_true(sealed > 0);
+    pair_post(pair, from, record, sealed);
+}
+
+static inline void pair_post_alert(struct pair *pair, int from, int level, int alert) {
+    const uint8_t bytes[] = {(uint8_t)level, (uint8_t)alert};
+    pair_post_record(pair, from, DTLS_CONTENT_ALERT, bytes, sizeof bytes);
 }
 
 static inline bool pair_is_up(const struct pair *pair) {

@@ -110,6 +110,9 @@ int coax_secure_priority(gnutls_priority_t *priority, const struct secure_protoc
 /* Frees what the session holds, GnuTLS's session too; not the structure, nor its handshake. */
 void coax_secure_session_unload(struct secure_session *session);
 
+/* The same but for what tells who the peer is: entry and server name. */
+void coax_secure_session_detach(struct secure_session *session);
+
 /* A handshake ends well only with a peer that was verified: GnuTLS calls the verify function and the key callback, this
    makes sure that it did, and drops an entry that the client named but did not use. */
 bool coax_secure_is_peer_proved(struct secure_session *session);

@@ -2,15 +2,23 @@
 
 #include <stdlib.h>
 
-void coax_secure_session_unload(struct secure_session *session) {
+void coax_secure_session_detach(struct secure_session *session) {
     if (session->tls != NULL) {
         gnutls_deinit(session->tls);
+        session->tls = NULL;
     }
     if (session->certificates != NULL) {
         gnutls_certificate_free_credentials(session->certificates);
+        session->certificates = NULL;
     }
     coax_secure_trust_unload(&session->trust);
+    session->trust = (struct secure_trust){.credential = NULL};
     coax_secure_material_unref(session->material);
+    session->material = NULL;
+}
+
+void coax_secure_session_unload(struct secure_session *session) {
+    coax_secure_session_detach(session);
     coax_credential_unref(session->credential);
     free(session->server_name);
 }

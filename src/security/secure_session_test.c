@@ -1,16 +1,22 @@
-#include "security/dtls_test_pair.h"
+#include "security/tls_test_pair.h"
+
+static void start(struct tls_pair *pair) {
+    pair_start(pair);
+    pair_set_psk(pair, PAIR_CLIENT, "me", "key");
+    pair_set_psk(pair, PAIR_SERVER, "me", "key");
+    pair_speak(&pair->sides[PAIR_CLIENT], "NONE:+VERS-TLS1.2");
+    assert_int_equal(pair_listen(pair, NULL), COAX_OK);
+    assert_int_equal(pair_connect(pair, "server", NULL), COAX_OK);
+}
 
 static void has_keys_only_after_change_cipher_spec(void **state) {
     (void)state;
-    struct pair pair;
-    pair_start(&pair);
-    pair_set_psk(&pair, PAIR_CLIENT, "me", "key");
-    pair_set_psk(&pair, PAIR_SERVER, "me", "key");
-    assert_int_equal(pair_connect(&pair, "server", NULL), COAX_OK);
+    struct tls_pair pair;
+    start(&pair);
     gnutls_session_t tls = pair.sides[PAIR_CLIENT].session->secure.tls;
     assert_false(coax_secure_has_keys(tls, true));
     assert_false(coax_secure_has_keys(tls, false));
-    assert_true(pair_run(&pair, 1000));
+    pair_run(&pair);
     assert_true(coax_secure_has_keys(tls, true));
     assert_true(coax_secure_has_keys(tls, false));
     pair_end(&pair);
@@ -19,12 +25,9 @@ static void has_keys_only_after_change_cipher_spec(void **state) {
 /* A server whose handshake came to an end by itself still asks who the client is. */
 static void proves_nobody_who_was_refused_or_not_seen(void **state) {
     (void)state;
-    struct pair pair;
-    pair_start(&pair);
-    pair_set_psk(&pair, PAIR_CLIENT, "me", "key");
-    pair_set_psk(&pair, PAIR_SERVER, "me", "key");
-    assert_int_equal(pair_connect(&pair, "server", NULL), COAX_OK);
-    assert_true(pair_run(&pair, 1000));
+    struct tls_pair pair;
+    start(&pair);
+    pair_run(&pair);
     struct secure_session *session = &pair.sides[PAIR_SERVER].session->secure;
     struct secure_handshake handshake = {.must_prove = false};
     session->handshake = &handshake;

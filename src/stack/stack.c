@@ -121,6 +121,7 @@ static struct datagram_settings datagram_settings_of(const coax_endpoint_config 
         .max_message_size = config->max_message_size,
         .max_token_size = config->max_token_size,
         .session_idle_ms = config->session_idle_ms,
+        .connection_ids = config->connection_ids,
     };
 }
 
@@ -309,6 +310,7 @@ enum coax_status coax_stack_enable_dtls(struct stack *stack, coax_error *error) 
         .retransmit_timeout_ms = FIRST_FLIGHT_MS, /* RFC 6347 section 4.2.4.1 */
         .mtu = MTU - IPV6_UDP_HEADERS,
         .maximum_plaintext = stack->config.max_message_size,
+        .without_cids = !stack->config.connection_ids,
     };
     enum coax_status status = coax_dtls_context_new(&stack->dtls, stack->credentials, &settings, error);
     stack->datagrams.dtls = stack->dtls;

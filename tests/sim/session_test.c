@@ -74,6 +74,7 @@ static void messages_wait_for_the_handshake_once(void **state) {
     static const struct network_conditions slow = {.delay_minimum_ms = 900, .delay_maximum_ms = 900};
     coax_endpoint_config config = COAX_ENDPOINT_CONFIG_INIT;
     config.nstart = 4;
+    config.connection_ids = false; /* with them records do not show what they are */
     struct world world;
     struct outcome outcomes[3];
     begin(&world, &slow, &config, right_key);

@@ -10,6 +10,10 @@ static bool peer_has_path(const struct hash_node *node, const void *key) {
     return memcmp(&COAX_CONTAINER(node, struct peer, node)->path, key, sizeof(struct path)) == 0;
 }
 
+static bool peer_has_cid(const struct hash_node *node, const void *key) {
+    return memcmp(COAX_CONTAINER(node, struct peer, cid_node)->cid, key, DTLS_OWN_CID_SIZE) == 0;
+}
+
 static bool transmission_has_key(const struct hash_node *node, const void *key) {
     const struct transmission *transmission = COAX_CONTAINER(node, struct transmission, node);
     const struct message_key *wanted = key;
@@ -34,6 +38,7 @@ enum coax_status coax_datagram_layer_init(struct datagram_layer *layer, const st
                                           struct timer_heap *timers) {
     *layer = (struct datagram_layer){.settings = *settings, .output = *output, .events = *events, .timers = timers};
     init_table(layer, &layer->peers, peer_has_path);
+    init_table(layer, &layer->cids, peer_has_cid);
     init_table(layer, &layer->transmissions, transmission_has_key);
     init_table(layer, &layer->replies, incoming_has_key);
     list_init(&layer->idle_peers);
@@ -65,12 +70,21 @@ static void end_peer(struct hash_node *node, void *user) {
     coax_peer_end(peer, user);
 }
 
+/* Its address is another peer's by now (see dtls_link.c). */
+static void end_homeless(struct hash_node *node, void *user) {
+    struct peer *peer = COAX_CONTAINER(node, struct peer, cid_node);
+    peer->has_cid = false; /* as above */
+    coax_peer_end(peer, user);
+}
+
 void coax_datagram_layer_free(struct datagram_layer *layer) {
     coax_error error;
     coax_fail(&error, COAX_E_SHUT_DOWN, "The endpoint was shut down");
     coax_hash_table_each(&layer->peers, end_peer, &error);
     coax_timer_disarm(layer->timers, &layer->reply_timer);
+    coax_hash_table_each(&layer->cids, end_homeless, &error);
     coax_hash_table_free(&layer->peers);
+    coax_hash_table_free(&layer->cids);
     coax_hash_table_free(&layer->transmissions);
     coax_hash_table_free(&layer->replies);
     coax_packet_store_free(&layer->packets);

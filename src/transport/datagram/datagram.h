@@ -22,6 +22,7 @@ struct datagram_settings {
     uint32_t max_peers, max_sessions, max_handshakes, max_requests, max_queue_per_peer, max_replies;
     uint32_t max_replies_per_peer, max_message_size, max_token_size;
     uint32_t session_idle_ms;
+    bool connection_ids;
 };
 
 struct path {
@@ -49,6 +50,7 @@ struct datagram_layer {
     coax_instant now; /* of the call under way */
 
     struct hash_table peers;
+    struct hash_table cids;         /* sessions by the Connection IDs that they were given */
     struct list_node idle_peers;    /* without anything under way, the longest idle first */
     struct list_node idle_sessions; /* the same, of those with a DTLS session */
     struct list_node handshakes;    /* server handshakes under way, the oldest first */

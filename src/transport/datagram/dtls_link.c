@@ -9,7 +9,9 @@ enum { HELLO_RANDOM_OFFSET = 13 + 12 + 2 };
 
 static void link_transmit(void *user, const uint8_t *datagram, size_t size) {
     struct peer *peer = user;
-    peer->layer->output.transmit(peer->layer->output.user, &peer->path, datagram, size);
+    if (coax_peer_may_send(peer, size)) {
+        peer->layer->output.transmit(peer->layer->output.user, &peer->path, datagram, size);
+    }
 }
 
 /* The new handshake has authenticated its peer: only now the old session goes (RFC 6347 section 4.2.8). */
@@ -37,6 +39,9 @@ static void link_established(void *user) {
         peer->remote.credential = coax_credential_ref(credential);
     }
     peer->remote.proved = credential != NULL;
+    if (coax_dtls_session_cid(peer->session).size == 0) {
+        coax_peer_take_cid(peer); /* the client does not know them */
+    }
     leave_handshakes(peer);
     replace_predecessor(peer);
     if (peer->remote.is_gone) {
@@ -51,6 +56,10 @@ static void link_established(void *user) {
     coax_peer_send_queued(peer);
 }
 
+static void link_newer(void *user) {
+    coax_peer_arrived(user);
+}
+
 static void link_message(void *user, const uint8_t *data, size_t size) {
     struct peer *peer = user;
     if (peer->is_ready) {
@@ -62,10 +71,11 @@ static void link_closed(void *user, const coax_error *error) {
     coax_peer_end(user, error);
 }
 
-static const struct dtls_events link_events = {link_transmit, link_established, link_message, link_closed};
+static const struct dtls_events link_events = {link_transmit, link_established, link_newer, link_message, link_closed};
 
 void coax_dtls_link_end(struct peer *peer, bool in_order) {
     leave_handshakes(peer);
+    coax_peer_take_cid(peer);
     coax_timer_disarm(peer->layer->timers, &peer->session_timer);
     struct dtls_session *session = peer->session;
     peer->session = NULL;
@@ -186,7 +196,8 @@ static void accept_hello(struct datagram_layer *layer, const struct path *path, 
         status = coax_peer_insert(peer);
     }
     if (status == COAX_OK) {
-        status = coax_dtls_server_new(&peer->session, layer->dtls, data, size, &link_events, peer, layer->now, &error);
+        status = coax_dtls_server_new(&peer->session, layer->dtls, data, size, coax_peer_give_cid(peer), &link_events,
+                                      peer, layer->now, &error);
     }
     if (status != COAX_OK) {
         coax_peer_end(peer, &error);
@@ -232,6 +243,20 @@ static void receive_hello(struct datagram_layer *layer, const struct path *path,
     accept_hello(layer, path, data, size);
 }
 
+/* Of a client's sessions none is found: servers send them none. */
+static void receive_by_cid(struct datagram_layer *layer, const struct path *path, const uint8_t *data, size_t size) {
+    struct peer *peer = coax_peer_find_by_cid(layer, data, size);
+    if (peer == NULL || peer->session == NULL) {
+        return;
+    }
+    coax_remote_ref(&peer->remote);
+    if (coax_peer_comes_from(peer, path, size)) {
+        feed(peer, data, size);
+        coax_peer_has_come(peer);
+    }
+    coax_remote_unref(&peer->remote);
+}
+
 void coax_dtls_link_receive(struct datagram_layer *layer, const struct path *path, bool listening, const uint8_t *data,
                             size_t size) {
     if (layer->dtls == NULL) {
@@ -239,6 +264,10 @@ void coax_dtls_link_receive(struct datagram_layer *layer, const struct path *pat
     }
     uint16_t epoch;
     enum dtls_datagram kind = coax_dtls_classify(data, size, &epoch);
+    if (kind == DTLS_DATAGRAM_WITH_CID) {
+        receive_by_cid(layer, path, data, size);
+        return;
+    }
     struct peer *peer = coax_peer_find(layer, path);
     if (kind == DTLS_DATAGRAM_CLIENT_HELLO && listening) {
         receive_hello(layer, path, peer, data, size);

@@ -46,8 +46,9 @@ struct peer *coax_peer_find(struct datagram_layer *layer, const struct path *pat
 }
 
 static bool is_idle(const struct peer *peer) {
-    return peer->remote.references == 0 && peer->is_ready && peer->in_table && peer->pending_incoming == 0
-           && peer->successor == NULL && list_is_empty(&peer->queue) && list_is_empty(&peer->sent);
+    return peer->remote.references == 0 && peer->is_ready && (peer->in_table || peer->has_cid)
+           && peer->pending_incoming == 0 && peer->successor == NULL && list_is_empty(&peer->queue)
+           && list_is_empty(&peer->sent);
 }
 
 /* Ends the peer that has been idle longest in `list`; false if none is idle. One that became busy since it was listed

@@ -5,6 +5,9 @@
 #include "transport/datagram/cocoa.h"
 #include "transport/datagram/datagram.h"
 
+/* Of the Connection IDs that this side hands out. */
+enum { DTLS_OWN_CID_SIZE = 8 };
+
 /* A peer on a path. Without anything under way it waits in an idle list, to be dropped when room is needed. */
 struct peer {
     struct coax_remote remote;
@@ -26,7 +29,15 @@ struct peer {
     struct list_node open_replies; /* requests not yet answered */
     /* DTLS */
     struct dtls_session *session;
-    struct peer *successor; /* a new handshake from the same address (RFC 6347 section 4.2.8), not in the table */
+    struct hash_node cid_node; /* in layer->cids: a server's, by what its client sends */
+    uint8_t cid[DTLS_OWN_CID_SIZE];
+    bool has_cid, has_moved;
+    bool is_unproven;           /* it has moved to another address, where nothing shows yet that it receives */
+    coax_instant moved_at;      /* when; */
+    uint64_t credit;            /* so many bytes may go there meanwhile */
+    const struct path *arrival; /* of the datagram that is being looked at, if it is another than its own */
+    uint64_t arrival_credit;    /* what that one is good for */
+    struct peer *successor;     /* a new handshake from the same address (RFC 6347 section 4.2.8), not in the table */
     struct peer *predecessor;
     struct list_node handshake; /* in layer->handshakes */
     uint8_t hello_random[32];   /* of the ClientHello that began it: tells a repeated one from a new one */
@@ -132,5 +143,21 @@ enum coax_status coax_dtls_link_connect(struct peer *peer, struct credential *cr
 void coax_dtls_link_end(struct peer *peer, bool in_order);
 /* Asks the session for its next deadline. */
 void coax_dtls_link_schedule(struct peer *peer);
+
+/* cid.c */
+/* Whose record it is that has a Connection ID; NULL if nobody's. */
+struct peer *coax_peer_find_by_cid(const struct datagram_layer *layer, const uint8_t *datagram, size_t size);
+/* One for the peer's session; empty if it gets none. */
+struct bytes coax_peer_give_cid(struct peer *peer);
+void coax_peer_take_cid(struct peer *peer);
+/* Before and after a datagram of so many bytes is looked at; false if it must not be. */
+bool coax_peer_comes_from(struct peer *peer, const struct path *path, size_t size);
+void coax_peer_has_come(struct peer *peer);
+/* In between: something in it is newer than all before. */
+void coax_peer_arrived(struct peer *peer);
+/* Whether so many bytes may go out: to an address that is unproven, three times what came from there. */
+bool coax_peer_may_send(struct peer *peer, size_t size);
+/* Something was answered that was sent at that time. */
+void coax_peer_proven(struct peer *peer, coax_instant sent);
 
 #endif

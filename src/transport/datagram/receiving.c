@@ -21,6 +21,7 @@ static struct delivery *end_transmission(struct peer *peer, uint16_t id, bool co
     }
     struct delivery *delivery = transmission->delivery;
     coax_transmission_measured(transmission);
+    coax_peer_proven(peer, transmission->last_sent);
     coax_transmission_free(transmission);
     coax_peer_send_queued(peer);
     return delivery;

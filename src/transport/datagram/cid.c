@@ -1,0 +1,110 @@
+/* Peers whose sessions have a Connection ID (RFC 9146): they are found by it, and may come from another address. */
+#include "transport/datagram/peer.h"
+
+enum { AMPLIFICATION_MAXIMUM = 3 };
+
+static uint64_t cid_hash(const struct datagram_layer *layer, const uint8_t *cid) {
+    return coax_hash_table_hash(&layer->cids, cid, DTLS_OWN_CID_SIZE);
+}
+
+static struct peer *find(const struct datagram_layer *layer, const uint8_t *cid) {
+    struct hash_node *node = coax_hash_table_find(&layer->cids, cid_hash(layer, cid), cid);
+    return node == NULL ? NULL : COAX_CONTAINER(node, struct peer, cid_node);
+}
+
+struct peer *coax_peer_find_by_cid(const struct datagram_layer *layer, const uint8_t *datagram, size_t size) {
+    return size < DTLS_CID_OFFSET + DTLS_OWN_CID_SIZE ? NULL : find(layer, datagram + DTLS_CID_OFFSET);
+}
+
+/* Random ones: nobody can tell from them which sessions are one client's. */
+struct bytes coax_peer_give_cid(struct peer *peer) {
+    struct datagram_layer *layer = peer->layer;
+    if (layer->settings.connection_ids) {
+        do {
+            layer->output.random(layer->output.user, peer->cid, sizeof peer->cid);
+        } while (find(layer, peer->cid) != NULL);
+        peer->has_cid = coax_hash_table_insert(&layer->cids, &peer->cid_node, cid_hash(layer, peer->cid)) == COAX_OK;
+    }
+    return bytes_of(peer->cid, peer->has_cid ? sizeof peer->cid : 0);
+}
+
+void coax_peer_take_cid(struct peer *peer) {
+    if (peer->has_cid) {
+        coax_hash_table_remove(&peer->layer->cids, &peer->cid_node);
+        peer->has_cid = false;
+    }
+}
+
+/* --- another address --- */
+
+bool coax_peer_comes_from(struct peer *peer, const struct path *path, size_t size) {
+    uint64_t credit = (uint64_t)size * AMPLIFICATION_MAXIMUM;
+    bool is_homeless = peer->is_ready && !peer->in_table;
+    if (!is_homeless && memcmp(&peer->path, path, sizeof *path) == 0) {
+        peer->credit += credit;
+        return true;
+    }
+    peer->arrival = path;
+    peer->arrival_credit = credit;
+    return peer->is_ready; /* a handshake stays where it began: its cookie is for that address */
+}
+
+static void leave_table(struct peer *peer) {
+    if (peer->in_table) {
+        coax_hash_table_remove(&peer->layer->peers, &peer->node);
+        peer->in_table = false;
+    }
+}
+
+/* One that has a Connection ID is found without its address, which is another client's by now. */
+static bool free_path(struct datagram_layer *layer, const struct path *path) {
+    struct peer *occupant = coax_peer_find(layer, path);
+    if (occupant == NULL) {
+        return true;
+    }
+    if (occupant->has_cid && occupant->is_ready && occupant->successor == NULL) {
+        leave_table(occupant);
+        return true;
+    }
+    return coax_datagram_drop_idle(layer, path);
+}
+
+/* RFC 9146 section 6: only what is authentic and newer than all before shows that the peer is elsewhere. */
+void coax_peer_arrived(struct peer *peer) {
+    const struct path *path = peer->arrival;
+    if (path == NULL || !free_path(peer->layer, path)) {
+        return;
+    }
+    leave_table(peer);
+    peer->path = *path;
+    peer->remote.address = path->remote;
+    peer->remote.local = path->local;
+    (void)coax_peer_insert(peer); /* without memory it is found by its Connection ID alone */
+    peer->has_moved = peer->is_unproven = true;
+    peer->moved_at = peer->layer->now;
+    peer->credit = peer->arrival_credit;
+}
+
+/* That it receives there, an answer to a ping shows (RFC 7252 section 4.3). */
+void coax_peer_has_come(struct peer *peer) {
+    peer->arrival = NULL;
+    if (peer->has_moved && peer->is_unproven && !peer->remote.is_gone) {
+        const struct coax_message ping = {.type = COAX_CON, .code = COAX_EMPTY};
+        (void)coax_transmit_message(&peer->remote, &ping, true, NULL, NULL);
+    }
+    peer->has_moved = false;
+}
+
+bool coax_peer_may_send(struct peer *peer, size_t size) {
+    if (peer->is_unproven && size > peer->credit) {
+        return false; /* it counts as lost */
+    }
+    peer->credit -= peer->is_unproven ? size : 0;
+    return true;
+}
+
+void coax_peer_proven(struct peer *peer, coax_instant sent) {
+    if (sent >= peer->moved_at) {
+        peer->is_unproven = false;
+    }
+}

@@ -1,0 +1,212 @@
+/* Clients that come from another address (RFC 9146 section 6): who is believed, and how much goes where nobody has
+   answered yet. */
+#include "dtls_link_fixture.h"
+#include "security/dtls_record.h"
+
+static struct peer *peer_at(struct world *world, uint8_t host) {
+    return fixture_peer(&world->server, server_path(host));
+}
+
+static void without_ids(struct datagram_settings *settings) {
+    *settings = fixture_settings();
+    settings->connection_ids = false;
+}
+
+static void a_client_that_moves_keeps_its_session(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, NULL, right_key);
+    expect_answer(&world, 0);
+    struct peer *peer = peer_at(&world, 2);
+    assert_true(peer->has_cid);
+    for (uint8_t host = 50; host < 60; host++) {
+        world.hosts[0] = host;
+        expect_answer(&world, 0);
+        assert_ptr_equal(peer_at(&world, host), peer);
+        assert_int_equal(peer->remote.address.ip[15], host);
+        assert_null(peer_at(&world, host == 50 ? 2 : (uint8_t)(host - 1)));
+        assert_false(peer->is_unproven); /* the ping was answered */
+    }
+    assert_int_equal(world.server.layer.session_count, 1);
+    assert_int_equal(world.server.lost_count, 0);
+    stop(&world);
+}
+
+static void without_an_id_it_is_a_stranger(void **state) {
+    (void)state;
+    struct world world;
+    struct datagram_settings settings;
+    without_ids(&settings);
+    start(&world, &settings, right_key);
+    expect_answer(&world, 0);
+    assert_false(peer_at(&world, 2)->has_cid);
+    assert_int_equal(world.server.layer.cids.count, 0);
+    world.hosts[0] = 50;
+    struct watched_delivery watched;
+    assert_int_equal(fixture_send_get(&world.clients[0], connect_client(&world, 0), true, 1, &watched, NULL), COAX_OK);
+    pass_ms(&world, 1000);
+    assert_int_equal(watched.acknowledged, 0);
+    assert_null(peer_at(&world, 50));
+    stop(&world);
+}
+
+/* The datagram that the client sent last, as the server would get it from that host. */
+static void forge(struct world *world, const struct wire_datagram *datagram, uint8_t host) {
+    struct path path = server_path(host);
+    struct wire_datagram copy = *datagram;
+    coax_datagram_receive(&world->server.layer, &path, true, true, copy.data, copy.size);
+}
+
+static const struct wire_datagram *last_of(const struct datagram_fixture *client) {
+    return &client->wire.datagrams[(client->wire.sent - 1) % WIRE_DATAGRAMS];
+}
+
+static void copies_and_forgeries_move_nobody(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, NULL, right_key);
+    expect_answer(&world, 0);
+    struct wire_datagram old = *last_of(&world.clients[0]);
+    expect_answer(&world, 0);
+    struct wire_datagram newest = *last_of(&world.clients[0]), changed = newest;
+    changed.data[changed.size - 1] ^= 1;
+    struct wire_datagram later = newest; /* a sequence number to come, but not sealed with it */
+    later.data[10] = 200;
+    const struct wire_datagram *const tries[] = {&old, &newest, &changed, &later};
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+        unsigned sent = world.server.wire.sent;
+        forge(&world, tries[i], 66);
+        assert_int_equal(world.server.wire.sent, sent);
+        assert_null(peer_at(&world, 66));
+    }
+    expect_answer(&world, 0);
+    stop(&world);
+}
+
+/* Somebody on the path sends the newest record on, from an address of his choice, before it arrives. */
+static void an_address_that_does_not_answer_gets_little(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, NULL, right_key);
+    expect_answer(&world, 0);
+    struct peer *peer = peer_at(&world, 2);
+    struct watched_delivery watched, said[20];
+    world.is_cut[0] = true;
+    unsigned first = world.server.wire.sent;
+    assert_int_equal(fixture_send_get(&world.clients[0], connect_client(&world, 0), true, 1, &watched, NULL), COAX_OK);
+    struct wire_datagram stolen = *last_of(&world.clients[0]);
+    forge(&world, &stolen, 66);
+    assert_ptr_equal(peer_at(&world, 66), peer);
+    assert_true(peer->is_unproven);
+    for (int i = 0; i < 20; i++) { /* what the server has to say, and its pings */
+        (void)fixture_send_get(&world.server, &peer->remote, false, (uint8_t)(100 + i), &said[i], NULL);
+        set_time(&world, world.server.now + COAX_SECOND);
+        coax_timer_heap_run(&world.server.timers, world.server.now);
+    }
+    size_t bytes = 0;
+    for (unsigned i = first; i < world.server.wire.sent; i++) {
+        bytes += world.server.wire.datagrams[i % WIRE_DATAGRAMS].size;
+    }
+    assert_in_range(bytes, 1, 3 * stolen.size);
+    /* The client, where it was all the time, has a newer one. */
+    world.server.wire.seen = world.server.wire.sent;
+    world.is_cut[0] = false;
+    pass_ms(&world, 40000);
+    assert_int_equal(watched.acknowledged, 1);
+    assert_ptr_equal(peer_at(&world, 2), peer);
+    assert_null(peer_at(&world, 66));
+    assert_false(peer->is_unproven);
+    stop(&world);
+}
+
+/* Two clients behind one NAT, which gives the second the first one's place; then the first speaks from another. */
+static void a_place_that_is_taken_changes_hands(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, NULL, right_key);
+    expect_answer(&world, 0);
+    expect_answer(&world, 1);
+    struct peer *first = peer_at(&world, 2), *second = peer_at(&world, 3);
+    world.hosts[0] = 99; /* nobody knows yet */
+    world.hosts[1] = 2;
+    expect_answer(&world, 1);
+    assert_ptr_equal(peer_at(&world, 2), second);
+    assert_null(peer_at(&world, 3));
+    expect_answer(&world, 0);
+    assert_ptr_equal(peer_at(&world, 99), first);
+    expect_answer(&world, 1);
+    assert_int_equal(world.server.layer.session_count, 2);
+    assert_int_equal(world.server.lost_count, 0);
+    stop(&world);
+}
+
+/* One whose place was taken is freed with the layer, and makes room like others. */
+static void who_has_no_place_is_not_forgotten(void **state) {
+    (void)state;
+    struct world world;
+    struct datagram_settings settings = fixture_settings();
+    settings.max_sessions = 2;
+    start(&world, &settings, right_key);
+    expect_answer(&world, 0);
+    expect_answer(&world, 1);
+    world.hosts[0] = 99;
+    world.hosts[1] = 2;
+    expect_answer(&world, 1);
+    expect_answer(&world, 2); /* in the place of the first, who was idle longest */
+    assert_int_equal(world.server.layer.session_count, 2);
+    assert_int_equal(world.server.lost_count, 1);
+    assert_int_equal(world.server.layer.cids.count, 2);
+    world.hosts[1] = 98;
+    world.hosts[2] = 2;
+    expect_answer(&world, 2);
+    stop(&world);
+}
+
+/* Its Connection ID finds a session whose handshake stands beside the old one of that address. */
+static void a_restarted_client_finds_its_new_session(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, NULL, right_key);
+    expect_answer(&world, 0);
+    fixture_stop(&world.clients[0]);
+    world.server.wire.seen = world.server.wire.sent;
+    start_client(&world, 0, NULL);
+    world.clients[0].wire.random_state = 1234;
+    expect_answer(&world, 0);
+    assert_int_equal(world.server.layer.session_count, 1);
+    assert_int_equal(world.server.layer.cids.count, 1);
+    stop(&world);
+}
+
+static void datagrams_of_nobody_are_dropped(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, NULL, right_key);
+    expect_answer(&world, 0);
+    struct wire_datagram datagram = *last_of(&world.clients[0]);
+    assert_int_equal(datagram.data[0], DTLS_CONTENT_CID);
+    unsigned sent = world.server.wire.sent;
+    for (size_t size = 0; size < datagram.size; size++) {
+        datagram.size = size;
+        forge(&world, &datagram, 66);
+    }
+    datagram = *last_of(&world.clients[0]);
+    datagram.data[11] ^= 1;
+    forge(&world, &datagram, 2);
+    assert_int_equal(world.server.wire.sent, sent);
+    stop(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_client_that_moves_keeps_its_session),
+        cmocka_unit_test(without_an_id_it_is_a_stranger),
+        cmocka_unit_test(copies_and_forgeries_move_nobody),
+        cmocka_unit_test(an_address_that_does_not_answer_gets_little),
+        cmocka_unit_test(a_place_that_is_taken_changes_hands),
+        cmocka_unit_test(who_has_no_place_is_not_forgotten),
+        cmocka_unit_test(a_restarted_client_finds_its_new_session),
+        cmocka_unit_test(datagrams_of_nobody_are_dropped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

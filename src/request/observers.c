@@ -556,7 +556,7 @@ static void ask(struct observer *observer) {
     } else {
         coax_exchange_ask(exchange, &request);
     }
-    if (layer->asking == NULL) {
+    if (layer->asking != observer) {
         free(observer); /* it ended meanwhile */
     }
     layer->asking = NULL;

@@ -88,9 +88,9 @@ int coax_dtls_register_cid(struct dtls_session *session);
    size; 0 if none is left. */
 size_t coax_dtls_translate_in(struct dtls_session *session, uint8_t *out, size_t capacity);
 
-/* A record of GnuTLS's for the peer: with its CID if it has one. The result is `record`, or in `room`; empty if it
+/* A record of GnuTLS's for the peer: with its CID if it has one. The result is `written`, or in `room`; empty if it
    cannot be. */
-struct bytes coax_dtls_translate_out(struct dtls_session *session, struct bytes record,
+struct bytes coax_dtls_translate_out(struct dtls_session *session, struct bytes written,
                                      uint8_t room[DTLS_HANDSHAKE_RECORD_MAXIMUM]);
 
 /* Takes keys and counters over; false if GnuTLS does not have them all. It must not read or write any more. */

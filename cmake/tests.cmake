@@ -23,6 +23,7 @@ add_library(coax_sim STATIC tests/sim/network.c tests/sim/exchange.c tests/sim/s
 set_target_properties(coax_sim PROPERTIES C_VISIBILITY_PRESET default)
 target_include_directories(coax_sim PUBLIC src tests)
 target_link_libraries(coax_sim PUBLIC coax_flags coax_static PkgConfig::GNUTLS)
+target_link_libraries(stack_saved_test PRIVATE coax_sim)
 file(GLOB COAX_SIM_SOURCES CONFIGURE_DEPENDS tests/sim/*_test.c)
 if(COAX_SANITIZE)
     list(FILTER COAX_SIM_SOURCES EXCLUDE REGEX "steady_test") # its pools are plain allocations there

@@ -19,7 +19,7 @@ struct scene_stream {
     } written[STREAM_MESSAGES];
     unsigned count;
     enum delivery_stage stage;
-    unsigned released, sessions_left;
+    unsigned released;
 };
 
 struct scene {
@@ -268,15 +268,6 @@ static inline uint32_t scene_stream_block_maximum(const struct coax_remote *remo
     return 1024;
 }
 
-static inline enum coax_status scene_stream_release(struct coax_remote *remote, const coax_release_terms *terms,
-                                                    struct release_wait *wait, coax_error *error) {
-    (void)terms;
-    (void)error;
-    assert_null(wait);
-    COAX_CONTAINER(remote, struct scene_stream, remote)->sessions_left++;
-    return COAX_OK;
-}
-
 static inline void scene_stream_released(struct coax_remote *remote) {
     COAX_CONTAINER(remote, struct scene_stream, remote)->released++;
 }
@@ -287,7 +278,6 @@ static const struct transport scene_stream_transport = {
     .cancel = scene_stream_cancel,
     .stage = scene_stream_stage,
     .block_maximum = scene_stream_block_maximum,
-    .release = scene_stream_release,
     .released = scene_stream_released,
 };
 

@@ -12,6 +12,7 @@
 #include <coax/observe.h>
 #include <coax/remote.h>
 #include <coax/request.h>
+#include <coax/sessions.h>
 #include <coax/site.h>
 #include <coax/status.h>
 #include <coax/uri.h>

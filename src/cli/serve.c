@@ -5,6 +5,7 @@
 #include "cli/serve_call.h"
 #include "cli/serve_listen.h"
 #include "cli/service.h"
+#include "cli/session_file.h"
 #include <stdio.h>
 
 /* Until a signal ends it. */
@@ -34,9 +35,14 @@ static int run(const struct serve_settings *settings, const struct inherited *in
     if (code == EXIT_OK) {
         code = serve_listen(service.endpoint, settings, inherited);
     }
+    if (code == EXIT_OK && settings->state != NULL) {
+        code = session_file_restore(service.endpoint, settings->state);
+    }
     if (code == EXIT_OK) {
         call_start(call, service.endpoint);
         code = serve(&service, call);
+        int saved = settings->state != NULL ? session_file_save(service.endpoint, settings->state) : EXIT_OK;
+        code = code == EXIT_OK ? saved : code;
     }
     call_stop(call);
     service_close(&service);

@@ -29,6 +29,8 @@ static const struct argument table[] = {
      read_origin, offsetof(struct serve_settings, origins)},
     {"trust-forwarded", 0, NULL, "behind a proxy: believe what it says of the client's address", argument_flag,
      offsetof(struct serve_settings, trust_forwarded)},
+    {"state", 0, "FILE", "DTLS sessions outlive a restart: they are kept in FILE meanwhile, sealed with FILE.key",
+     argument_text, offsetof(struct serve_settings, state)},
     {"call", 0, NULL, "show the clients that connect, and send them requests: type help", argument_flag,
      offsetof(struct serve_settings, call)},
     {"q-block", 0, NULL, "over UDP and DTLS, take and give blocks in bursts (RFC 9177)", argument_flag,

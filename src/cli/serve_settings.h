@@ -13,7 +13,8 @@ struct serve_settings {
     struct argument_texts groups;  /* multicast groups to join */
     struct argument_texts origins; /* whose pages may connect by WebSocket */
     bool trust_forwarded;
-    bool call; /* show clients, and send them requests */
+    const char *state; /* a file for sessions that outlive the process; NULL: none do */
+    bool call;         /* show clients, and send them requests */
     bool help;
     bool version;
 };

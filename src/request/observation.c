@@ -27,7 +27,6 @@ struct coax_observation {
     bool is_registering; /* and is asked to, again perhaps */
     bool has_stood;      /* a state was delivered: what fails from now on is tried again */
     bool has_sequence;
-    bool is_silent; /* the server did not answer the last registration in all the time that the protocol gives it */
     bool is_over;
     bool is_telling, is_cancelled; /* its callback runs; the program cancelled it there */
     uint32_t sequence;             /* of the newest notification */
@@ -143,20 +142,9 @@ static void let_go(struct coax_observation *observation) {
     }
 }
 
-/* A server that began anew does not know the security session, and says nothing to it. Connections find out by their
-   Pings. */
-static void leave_silent_session(struct coax_observation *observation) {
-    coax_remote *remote = observation->request->remote;
-    if (observation->is_silent && remote != NULL && remote->scheme == COAX_SCHEME_COAPS) {
-        (void)remote->transport->release(remote, NULL, NULL, NULL);
-    }
-    observation->is_silent = false;
-}
-
 static void end(struct coax_observation *observation, const struct coax_message *response, const coax_error *error) {
     observation->is_over = true;
     observation->callback(observation, response, error, observation->user);
-    leave_silent_session(observation);
     let_go(observation);
     free(observation);
 }
@@ -368,7 +356,6 @@ static bool asks_to_wait(const struct coax_message *response) {
 static bool ended(struct coax_request *request, const struct coax_message *response, const coax_error *error) {
     struct coax_observation *observation = request->keeper;
     note_lost(observation);
-    observation->is_silent = response == NULL && error->status == COAX_E_TIMEOUT && request->timeout_ms == 0;
     bool is_passing =
         response == NULL ? goes_on(observation, error->status) : may_begin_again(observation) && asks_to_wait(response);
     if (is_passing) {
@@ -404,7 +391,6 @@ static void register_again(struct timer *timer, coax_instant now) {
     bool is_known = observation->is_registered;
     coax_error error;
     wake_at(observation, COAX_NEVER);
-    leave_silent_session(observation);
     observation->is_registering = true;
     enum coax_status status = is_known ? send_again(request, over, observation, &error)
                                        : observation->send(request, over, observation, &error);

@@ -305,34 +305,6 @@ static void a_lost_connection_is_made_again(void **state) {
     scene_stop(&scene);
 }
 
-/* A DTLS session whose server has begun anew is as silent as one without a server. */
-static void a_silent_session_is_left(void **state) {
-    (void)state;
-    enum { REFRESH_MS = 65000, RESPONSE_TIMEOUT_MS = 93000, PAUSE_MS = 1000 };
-    for (int is_session = 0; is_session < 2; is_session++) {
-        struct scene scene;
-        stream_stand(&scene);
-        scene.stream.remote.scheme = is_session != 0 ? COAX_SCHEME_COAPS : COAX_SCHEME_COAPS_TCP;
-        scene_pass_ms(&scene, REFRESH_MS + RESPONSE_TIMEOUT_MS);
-        assert_int_equal(scene.stream.count, 2);
-        assert_int_equal(scene.stream.sessions_left, 0);
-        scene_pass_ms(&scene, PAUSE_MS);
-        assert_int_equal(scene.stream.count, 3);
-        assert_int_equal(scene.stream.sessions_left, is_session);
-        assert_int_equal(scene.sends, 2);
-        scene_stop(&scene);
-
-        scene_start(&scene); /* one that never stood leaves it, too, so that the next may stand */
-        scene.remote = &scene.stream.remote;
-        scene.stream.remote.scheme = is_session != 0 ? COAX_SCHEME_COAPS : COAX_SCHEME_COAPS_TCP;
-        scene_observe(&scene, NULL);
-        scene_pass_ms(&scene, RESPONSE_TIMEOUT_MS);
-        assert_int_equal(scene.error.status, COAX_E_TIMEOUT);
-        assert_int_equal(scene.stream.sessions_left, is_session);
-        scene_stop(&scene);
-    }
-}
-
 /* One that goes to a remote, not to a URI, ends with that. */
 static void a_remote_that_is_gone_ends_it(void **state) {
     (void)state;
@@ -361,7 +333,6 @@ int main(void) {
         cmocka_unit_test(streams_keep_the_order),
         cmocka_unit_test(streams_are_told_of_the_end),
         cmocka_unit_test(a_lost_connection_is_made_again),
-        cmocka_unit_test(a_silent_session_is_left),
         cmocka_unit_test(a_remote_that_is_gone_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -258,14 +258,18 @@ void coax_observers_drop(struct request_layer *layer) {
 
 /* --- registering --- */
 
-/* The resource may go before the exchange is answered: it must know of it. */
-static void want_to_observe(coax_exchange *exchange) {
-    struct observed *observed = exchange->observed;
+static void begin_observed(struct observed *observed, struct request_layer *layer) {
     if (observed->layer == NULL) {
-        observed->layer = exchange->layer;
+        observed->layer = layer;
         list_init(&observed->topics);
         list_init(&observed->exchanges);
     }
+}
+
+/* The resource may go before the exchange is answered: it must know of it. */
+static void want_to_observe(coax_exchange *exchange) {
+    struct observed *observed = exchange->observed;
+    begin_observed(observed, exchange->layer);
     list_append(&observed->exchanges, &exchange->of_observed);
 }
 
@@ -386,6 +390,64 @@ enum coax_status coax_observer_register(coax_exchange *exchange) {
     }
     observer = add_observer(exchange, request);
     return observer == NULL ? COAX_OK : write_observe(exchange, observer->told);
+}
+
+/* --- saved, and back --- */
+
+void coax_observers_save(struct coax_remote *remote, struct pack *pack) {
+    coax_pack_uint(pack, remote->observer_count, 4);
+    for (struct list_node *at = remote->observers.next; at != &remote->observers; at = at->next) {
+        const struct observer *observer = COAX_CONTAINER(at, struct observer, of_remote);
+        coax_pack_uint(pack, observer->code, 1);
+        coax_pack_block(pack, token_of(observer));
+        coax_pack_block(pack, options_of(observer));
+        coax_pack_block(pack, payload_of(observer));
+    }
+}
+
+/* As if it had been told some state before: it is sent the present one. */
+static void restore(struct request_layer *layer, struct coax_remote *remote, const struct coax_message *request,
+                    struct observed *observed, const char *rest) {
+    coax_exchange exchange = {.layer = layer, .remote = remote, .observed = observed, .rest = rest};
+    exchange.token_size = (uint8_t)request->token.size;
+    memcpy(exchange.token, request->token.data, request->token.size);
+    begin_observed(observed, layer);
+    struct observer *observer =
+        find_observer(layer, remote, request->token) == NULL ? add_observer(&exchange, request) : NULL;
+    if (observer != NULL) {
+        struct topic *topic = observer->topic;
+        topic->sequence++;
+        list_remove(&observer->link);
+        list_append(&topic->stale, &observer->link);
+        schedule(topic);
+    }
+}
+
+enum coax_status coax_observers_restore(struct request_layer *layer, struct coax_remote *remote, struct bytes *from,
+                                        bool (*find)(void *user, struct coax_remote *remote,
+                                                     const struct coax_message *request, struct observed **observed,
+                                                     const char **rest),
+                                        void *user) {
+    uint64_t count;
+    if (!coax_unpack_uint(from, 4, &count)) {
+        return COAX_E_FORMAT;
+    }
+    for (; count > 0; count--) {
+        struct coax_message request = {.type = COAX_NO_TYPE};
+        struct observed *observed;
+        const char *rest;
+        uint64_t code;
+        if (!coax_unpack_uint(from, 1, &code) || !coax_unpack_block(from, &request.token)
+            || !coax_unpack_block(from, &request.options) || !coax_unpack_block(from, &request.payload)
+            || request.token.size > TOKEN_ROOM) {
+            return COAX_E_FORMAT;
+        }
+        request.code = (uint8_t)code;
+        if (remote != NULL && find(user, remote, &request, &observed, &rest)) {
+            restore(layer, remote, &request, observed, rest);
+        }
+    }
+    return COAX_OK;
 }
 
 /* --- notifying --- */

@@ -3,6 +3,7 @@
 #ifndef COAX_REQUEST_OBSERVERS_H
 #define COAX_REQUEST_OBSERVERS_H
 
+#include "base/pack.h"
 #include "request/request_layer.h"
 
 /* In a resource: all that is observed of it. Zero-initialized it is observed by nobody. */
@@ -44,6 +45,17 @@ void coax_observer_forget(coax_exchange *exchange);
 
 /* A notification, from an exchange that asked for it on behalf of `exchange->observer`. */
 enum coax_status coax_observer_notify(coax_exchange *exchange, uint8_t code, struct bytes payload);
+
+/* Appends what a remote observes, as the requests by which it asked for that. */
+void coax_observers_save(struct coax_remote *remote, struct pack *pack);
+
+/* Takes what was appended for a remote. `find` says what a request observes (false: nothing, any more) and writes the
+   path below it; each such resource is asked for its state soon, and the observer told. COAX_E_FORMAT. */
+enum coax_status coax_observers_restore(struct request_layer *layer, struct coax_remote *remote, struct bytes *from,
+                                        bool (*find)(void *user, struct coax_remote *remote,
+                                                     const struct coax_message *request, struct observed **observed,
+                                                     const char **rest),
+                                        void *user);
 
 /* The exchange ends. */
 void coax_observer_leave_exchange(coax_exchange *exchange);

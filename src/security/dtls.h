@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/pack.h"
 #include "security/credentials.h"
 
 /* What all sessions of an endpoint share: priorities, cookie secret, credentials. */
@@ -115,6 +116,7 @@ void coax_dtls_session_receive(struct dtls_session *session, const uint8_t *data
 enum coax_status coax_dtls_session_send(struct dtls_session *session, const uint8_t *data, size_t size);
 
 bool coax_dtls_session_is_established(const struct dtls_session *session);
+bool coax_dtls_session_is_client(const struct dtls_session *session);
 
 /* When coax_dtls_session_expire must be called next: a retransmission or the handshake's deadline; COAX_NEVER when
  * there is nothing to wait for. Ask again after every call. */
@@ -134,6 +136,16 @@ const char *coax_dtls_session_server_name(const struct dtls_session *session);
 /* Sends close_notify if the session is established (during a handshake, the fatal alert user_canceled is not sent:
  * nothing is). Silent otherwise; then only _free is legal. */
 void coax_dtls_session_close(struct dtls_session *session);
+
+/* Appends an established session of a server to `pack`, its keys too, and says nothing to the peer: from then on the
+   session must not be used, only freed. Else its sequence numbers, and so its nonces, would be used again by who
+   restores it. False, and nothing is written, for another session. */
+bool coax_dtls_session_save(const struct dtls_session *session, struct pack *pack);
+
+/* Makes the session that is next in *from. COAX_E_FORMAT; COAX_E_NO_CREDENTIALS: the entry by which the peer proved
+   itself is gone or was changed (what was written of the session is taken all the same); COAX_E_NO_MEMORY. */
+enum coax_status coax_dtls_session_restore(struct dtls_session **session, struct dtls_context *context,
+                                           struct bytes *from, const struct dtls_events *events, void *user);
 
 /* Frees without sending. Keys are wiped. NULL is allowed. */
 void coax_dtls_session_free(struct dtls_session *session);

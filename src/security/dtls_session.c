@@ -482,6 +482,10 @@ bool coax_dtls_session_is_established(const struct dtls_session *session) {
     return session->secure.state == SECURE_ESTABLISHED;
 }
 
+bool coax_dtls_session_is_client(const struct dtls_session *session) {
+    return !session->secure.is_server;
+}
+
 struct credential *coax_dtls_session_credential(const struct dtls_session *session) {
     return session->secure.is_server && session->handshake != NULL ? NULL : session->secure.credential;
 }

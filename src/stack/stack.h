@@ -78,4 +78,19 @@ void coax_stack_flush(struct stack *stack);
  * or there is none. */
 bool coax_stack_drop_idle(struct stack *stack, const struct path *path);
 
+/* --- for a server that is started again (stack_saved.c) --- */
+
+enum { STACK_SAVED_KEY_SIZE = 32 };
+
+/* All DTLS sessions of clients, with what they observe, sealed with the key; they are over here, without a word to the
+   clients. *saved is the caller's to free. COAX_E_NO_MEMORY. */
+enum coax_status coax_stack_save(struct stack *stack, const uint8_t key[STACK_SAVED_KEY_SIZE], uint8_t **saved,
+                                 size_t *size, coax_error *error);
+
+/* Takes them up again; `find_channel` says which channel has a local address. *count gets how many. COAX_E_FORMAT: they
+   are none, or were sealed with another key; COAX_E_LIMIT, COAX_E_NO_MEMORY: some had no room. */
+enum coax_status coax_stack_restore(struct stack *stack, const uint8_t key[STACK_SAVED_KEY_SIZE], struct bytes saved,
+                                    bool (*find_channel)(void *user, const struct address *local, uint32_t *channel),
+                                    void *user, size_t *count, coax_error *error);
+
 #endif

@@ -28,6 +28,16 @@ struct bytes coax_peer_give_cid(struct peer *peer) {
     return bytes_of(peer->cid, peer->has_cid ? sizeof peer->cid : 0);
 }
 
+bool coax_peer_keep_cid(struct peer *peer, struct bytes cid) {
+    struct datagram_layer *layer = peer->layer;
+    if (cid.size != sizeof peer->cid || find(layer, cid.data) != NULL) {
+        return false;
+    }
+    memcpy(peer->cid, cid.data, sizeof peer->cid);
+    peer->has_cid = coax_hash_table_insert(&layer->cids, &peer->cid_node, cid_hash(layer, peer->cid)) == COAX_OK;
+    return peer->has_cid;
+}
+
 void coax_peer_take_cid(struct peer *peer) {
     if (peer->has_cid) {
         coax_hash_table_remove(&peer->layer->cids, &peer->cid_node);

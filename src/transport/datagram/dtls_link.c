@@ -73,6 +73,10 @@ static void link_closed(void *user, const coax_error *error) {
 
 static const struct dtls_events link_events = {link_transmit, link_established, link_newer, link_message, link_closed};
 
+const struct dtls_events *coax_dtls_link_events(void) {
+    return &link_events;
+}
+
 void coax_dtls_link_end(struct peer *peer, bool in_order) {
     leave_handshakes(peer);
     coax_peer_take_cid(peer);

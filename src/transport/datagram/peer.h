@@ -43,6 +43,7 @@ struct peer {
     uint8_t hello_random[32];   /* of the ClientHello that began it: tells a repeated one from a new one */
     struct timer session_timer;
     coax_instant last_activity;
+    coax_instant last_heard; /* of it */
 };
 
 /* A message sent: in the queue, or under way. */
@@ -141,6 +142,8 @@ enum coax_status coax_dtls_link_connect(struct peer *peer, struct credential *cr
                                         coax_error *error);
 /* Ends the session's part of a peer: close_notify if `in_order`. */
 void coax_dtls_link_end(struct peer *peer, bool in_order);
+/* What sessions tell their peers. */
+const struct dtls_events *coax_dtls_link_events(void);
 /* Asks the session for its next deadline. */
 void coax_dtls_link_schedule(struct peer *peer);
 
@@ -149,6 +152,8 @@ void coax_dtls_link_schedule(struct peer *peer);
 struct peer *coax_peer_find_by_cid(const struct datagram_layer *layer, const uint8_t *datagram, size_t size);
 /* One for the peer's session; empty if it gets none. */
 struct bytes coax_peer_give_cid(struct peer *peer);
+/* The one that it had; false if another has it, or without memory. */
+bool coax_peer_keep_cid(struct peer *peer, struct bytes cid);
 void coax_peer_take_cid(struct peer *peer);
 /* Before and after a datagram of so many bytes is looked at; false if it must not be. */
 bool coax_peer_comes_from(struct peer *peer, const struct path *path, size_t size);

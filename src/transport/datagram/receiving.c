@@ -117,7 +117,7 @@ void coax_peer_receive(struct peer *peer, const uint8_t *data, size_t size) {
     struct coax_message message;
     bool header_read;
     coax_remote_ref(&peer->remote);
-    peer->last_activity = peer->layer->now;
+    peer->last_activity = peer->last_heard = peer->layer->now;
     if (coax_datagram_decode(&message, data, size, peer->layer->token_maximum, &header_read, NULL) == COAX_OK) {
         receive_message(peer, &message);
     } else if (header_read) {

@@ -122,11 +122,19 @@ static void fire_transmission(struct timer *timer, coax_instant now) {
     coax_fail(&error, COAX_E_TIMEOUT, "%s did not acknowledge the message, which was sent %u times", who,
               transmission->retransmissions + 1U);
     struct delivery *delivery = transmission->delivery;
+    bool is_silent = peer->last_heard < transmission->first_sent;
     coax_remote_ref(&peer->remote);
     coax_transmission_free(transmission);
-    coax_peer_send_queued(peer);
+    /* A server that began anew does not know the session, and says nothing to it: what is asked next begins another. */
+    bool is_over = is_silent && peer->session != NULL && coax_dtls_session_is_client(peer->session);
+    if (!is_over) {
+        coax_peer_send_queued(peer);
+    }
     if (delivery != NULL) {
         delivery->failed(delivery, &error);
+    }
+    if (is_over) {
+        coax_peer_end(peer, &error);
     }
     coax_remote_unref(&peer->remote);
 }

@@ -3,7 +3,7 @@
 
    load URI PEERS WINDOW REQUESTS [CREDENTIALS-FILE]
 
-   The peers begin one after the other, with a request each, and a line of JSON says how that went. Then it waits for a
+   The peers begin, 32 at a time, with a request each, and a line of JSON says how that went. Then it waits for a
    line on standard input, sends the requests, and reports again. The peers stay, idle, until standard input ends. So
    who runs it (bench/run) can measure the server at each of these moments. */
 #include <coax/coax.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { PEERS_MAXIMUM = 2000, WINDOW_MAXIMUM = 1000 };
+enum { PEERS_MAXIMUM = 2000, WINDOW_MAXIMUM = 1000, BEGINNING = 32 };
 
 struct load {
     const char *uri;
@@ -122,8 +122,9 @@ static void report(unsigned long requests, unsigned long failed, double since) {
 static unsigned long begin(struct load *load, struct peer *peers, unsigned count) {
     unsigned long failed = 0;
     double start = now_s();
-    for (unsigned i = 0; i < count && failed == 0; i++) {
-        failed += ask(load, &peers[i], 1, 1, 1);
+    for (unsigned i = 0; i < count && failed == 0; i += BEGINNING) {
+        unsigned some = count - i < BEGINNING ? count - i : BEGINNING;
+        failed += ask(load, &peers[i], some, 1, some);
     }
     report(count, failed, start);
     return failed;

@@ -20,10 +20,10 @@ struct peer *coax_peer_find_by_cid(const struct datagram_layer *layer, const uin
 struct bytes coax_peer_give_cid(struct peer *peer) {
     struct datagram_layer *layer = peer->layer;
     if (layer->settings.connection_ids) {
-        do {
-            layer->output.random(layer->output.user, peer->cid, sizeof peer->cid);
-        } while (find(layer, peer->cid) != NULL);
-        peer->has_cid = coax_hash_table_insert(&layer->cids, &peer->cid_node, cid_hash(layer, peer->cid)) == COAX_OK;
+        layer->output.random(layer->output.user, peer->cid, sizeof peer->cid);
+        /* One of 2^64 that is taken already is no reason to try again. */
+        peer->has_cid = find(layer, peer->cid) == NULL
+                        && coax_hash_table_insert(&layer->cids, &peer->cid_node, cid_hash(layer, peer->cid)) == COAX_OK;
     }
     return bytes_of(peer->cid, peer->has_cid ? sizeof peer->cid : 0);
 }
@@ -54,9 +54,12 @@ bool coax_peer_comes_from(struct peer *peer, const struct path *path, size_t siz
         peer->credit += credit;
         return true;
     }
+    if (!peer->is_ready) {
+        return false; /* a handshake stays where it began: its cookie is for that address */
+    }
     peer->arrival = path;
     peer->arrival_credit = credit;
-    return peer->is_ready; /* a handshake stays where it began: its cookie is for that address */
+    return true;
 }
 
 static void leave_table(struct peer *peer) {
@@ -93,6 +96,7 @@ void coax_peer_arrived(struct peer *peer) {
     peer->has_moved = peer->is_unproven = true;
     peer->moved_at = peer->layer->now;
     peer->credit = peer->arrival_credit;
+    peer->arrival = NULL;
 }
 
 /* That it receives there, an answer to a ping shows (RFC 7252 section 4.3). */

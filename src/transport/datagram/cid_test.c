@@ -178,6 +178,52 @@ static void a_restarted_client_finds_its_new_session(void **state) {
     stop(&world);
 }
 
+/* The client's last flight, as somebody else sent it first. */
+static void a_handshake_ends_where_it_began(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, NULL, right_key);
+    (void)connect_client(&world, 0);
+    for (int flight = 0; flight < 3; flight++) {
+        const struct wire_datagram *sent;
+        while ((sent = wire_next(&world.clients[0].wire)) != NULL) {
+            struct wire_datagram copy = *sent;
+            if (flight == 2) {
+                const struct peer *handshaking = peer_at(&world, 2);
+                assert_false(handshaking->is_ready);
+                copy.data[0] = DTLS_CONTENT_CID;
+                memcpy(copy.data + 11, handshaking->cid, sizeof handshaking->cid);
+                forge(&world, &copy, 66);
+                assert_null(handshaking->arrival);
+                copy = *sent;
+            }
+            to_server(&world, 0, &copy);
+        }
+        while ((sent = wire_next(&world.server.wire)) != NULL) {
+            struct wire_datagram copy = *sent;
+            struct path path = path_of_server();
+            coax_datagram_receive(&world.clients[0].layer, &path, true, false, copy.data, copy.size);
+        }
+    }
+    expect_answer(&world, 0);
+    assert_non_null(peer_at(&world, 2));
+    assert_null(peer_at(&world, 66));
+    stop(&world);
+}
+
+/* Without a number of its own a session gets none. */
+static void an_id_is_given_once(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, NULL, right_key);
+    world.server.wire.random_byte = 7;
+    for (unsigned i = 0; i < 2; i++) {
+        expect_answer(&world, i);
+        assert_int_equal(peer_at(&world, (uint8_t)(i + 2))->has_cid, i == 0);
+    }
+    stop(&world);
+}
+
 static void datagrams_of_nobody_are_dropped(void **state) {
     (void)state;
     struct world world;
@@ -206,6 +252,8 @@ int main(void) {
         cmocka_unit_test(a_place_that_is_taken_changes_hands),
         cmocka_unit_test(who_has_no_place_is_not_forgotten),
         cmocka_unit_test(a_restarted_client_finds_its_new_session),
+        cmocka_unit_test(a_handshake_ends_where_it_began),
+        cmocka_unit_test(an_id_is_given_once),
         cmocka_unit_test(datagrams_of_nobody_are_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

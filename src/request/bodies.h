@@ -61,8 +61,8 @@ struct body *coax_body_new(struct request_layer *layer, coax_remote *remote, con
    that is out. */
 void coax_body_take_out(struct body *body);
 
-/* Into the table, as the last to give way; its time begins anew. False if that cannot be (its remote is gone, memory ran
-   out): it is freed then. */
+/* Into the table, as the last to give way; its time begins anew. False if that cannot be (its remote is gone, memory
+   ran out): it is freed then. */
 bool coax_body_put_in(struct body *body);
 
 /* Makes room for so many bytes of data in one that is out, at the cost of others. COAX_E_TOO_LARGE over max_body_size,

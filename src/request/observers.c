@@ -1,5 +1,6 @@
 #include "request/observers.h"
 
+#include "message/option.h"
 #include "request/token_key.h"
 #include <stdlib.h>
 #include <string.h>
@@ -409,25 +410,26 @@ void coax_observers_save(struct coax_remote *remote, struct pack *pack) {
 static void restore(struct request_layer *layer, struct coax_remote *remote, const struct coax_message *request,
                     struct observed *observed, const char *rest) {
     coax_exchange exchange = {.layer = layer, .remote = remote, .observed = observed, .rest = rest};
+    struct observer *observer = find_observer(layer, remote, request->token);
     exchange.token_size = (uint8_t)request->token.size;
     memcpy(exchange.token, request->token.data, request->token.size);
     begin_observed(observed, layer);
-    struct observer *observer =
-        find_observer(layer, remote, request->token) == NULL ? add_observer(&exchange, request) : NULL;
-    if (observer != NULL) {
-        struct topic *topic = observer->topic;
-        topic->sequence++;
+    if (observer == NULL && (observer = add_observer(&exchange, request)) != NULL) {
+        observer->topic->sequence++;
         list_remove(&observer->link);
-        list_append(&topic->stale, &observer->link);
-        schedule(topic);
+        list_append(&observer->topic->stale, &observer->link);
+        schedule(observer->topic);
     }
 }
 
+static bool are_options(struct bytes bytes) {
+    size_t size;
+    struct bytes payload;
+    return coax_options_scan(bytes.data, bytes.size, &size, &payload, NULL) == COAX_OK && size == bytes.size;
+}
+
 enum coax_status coax_observers_restore(struct request_layer *layer, struct coax_remote *remote, struct bytes *from,
-                                        bool (*find)(void *user, struct coax_remote *remote,
-                                                     const struct coax_message *request, struct observed **observed,
-                                                     const char **rest),
-                                        void *user) {
+                                        observed_finder *find, void *user) {
     uint64_t count;
     if (!coax_unpack_uint(from, 4, &count)) {
         return COAX_E_FORMAT;
@@ -439,7 +441,7 @@ enum coax_status coax_observers_restore(struct request_layer *layer, struct coax
         uint64_t code;
         if (!coax_unpack_uint(from, 1, &code) || !coax_unpack_block(from, &request.token)
             || !coax_unpack_block(from, &request.options) || !coax_unpack_block(from, &request.payload)
-            || request.token.size > TOKEN_ROOM) {
+            || request.token.size > TOKEN_ROOM || !are_options(request.options)) {
             return COAX_E_FORMAT;
         }
         request.code = (uint8_t)code;

@@ -49,13 +49,14 @@ enum coax_status coax_observer_notify(coax_exchange *exchange, uint8_t code, str
 /* Appends what a remote observes, as the requests by which it asked for that. */
 void coax_observers_save(struct coax_remote *remote, struct pack *pack);
 
-/* Takes what was appended for a remote. `find` says what a request observes (false: nothing, any more) and writes the
-   path below it; each such resource is asked for its state soon, and the observer told. COAX_E_FORMAT. */
+/* What a request of a remote observes (false: nothing, any more), and the path below it. */
+typedef bool observed_finder(void *user, struct coax_remote *remote, const struct coax_message *request,
+                             struct observed **observed, const char **rest);
+
+/* Takes what was appended for a remote (NULL: passes it over); each resource that is found is asked for its state soon,
+   and the observer told. COAX_E_FORMAT. */
 enum coax_status coax_observers_restore(struct request_layer *layer, struct coax_remote *remote, struct bytes *from,
-                                        bool (*find)(void *user, struct coax_remote *remote,
-                                                     const struct coax_message *request, struct observed **observed,
-                                                     const char **rest),
-                                        void *user);
+                                        observed_finder *find, void *user);
 
 /* The exchange ends. */
 void coax_observer_leave_exchange(coax_exchange *exchange);

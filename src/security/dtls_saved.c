@@ -85,8 +85,11 @@ static bool take_credential(struct dtls_session *session, struct bytes *from, bo
     struct wanted_credential wanted = {.found = NULL};
     struct bytes proof;
     *is_valid = true;
-    if (!coax_unpack_uint(from, 1, &has_credential) || has_credential == 0) {
-        return has_credential == 0;
+    if (!coax_unpack_uint(from, 1, &has_credential)) {
+        return false;
+    }
+    if (has_credential == 0) {
+        return true;
     }
     if (!coax_unpack_block(from, &wanted.key) || !coax_unpack_bytes(from, SHA256_DIGEST_SIZE, &proof)) {
         return false;

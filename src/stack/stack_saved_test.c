@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +71,10 @@ static void told(coax_observation *observation, const coax_message *state, const
         return;
     }
     world->states++;
-    world->last = (unsigned)strtoul((const char *)coax_message_payload(state), NULL, 10);
+    char text[16];
+    snprintf(text, sizeof text, "%.*s", (int)coax_message_payload_size(state),
+             (const char *)coax_message_payload(state));
+    world->last = (unsigned)strtoul(text, NULL, 10);
 }
 
 static enum coax_status send_request(coax_request *request, coax_response_callback *callback, void *user,

@@ -66,6 +66,14 @@ class Peer:
                 self.socket.sendto(self.answer(token, data[2:4]), source)
 
 
+def record_type(datagram):
+    """What the first record is (RFC 6347 section 4.1). Where there is a Connection ID, of 8 bytes here, the type is sealed
+    (RFC 9146 section 4), and shows by the length alone: an alert has 2 bytes, and is sealed with at most 25 more."""
+    if datagram[0] != 25:
+        return datagram[0]
+    return 21 if int.from_bytes(datagram[19:21], "big") <= 27 else 23
+
+
 class Relay:
     """Hands datagrams on between one client and a server, and keeps the client's; after the handshake (RFC 6347 section
     4.1: application data is type 23, an alert 21) the client's requests may be held back."""
@@ -106,11 +114,12 @@ class Relay:
                 self.front.sendto(self.back.recv(65536), client)
             if self.front in ready:
                 data, client = self.front.recvfrom(65536)
-                self.types.append(data[0])
-                if data[0] != 23 or not self.hold_requests:
+                kind = record_type(data)
+                self.types.append(kind)
+                if kind != 23 or not self.hold_requests:
                     self.back.send(data)
-                if data[0] in self.seen:
-                    self.seen[data[0]].set()
+                if kind in self.seen:
+                    self.seen[kind].set()
 
 
 def acknowledgement(code, rest=b""):

@@ -13,6 +13,7 @@
 #include <coax/remote.h>
 #include <coax/request.h>
 #include <coax/sessions.h>
+#include <coax/shards.h>
 #include <coax/site.h>
 #include <coax/status.h>
 #include <coax/uri.h>

@@ -176,8 +176,15 @@ COAX_API enum coax_status coax_endpoint_process(coax_endpoint *endpoint, coax_er
 /* The built-in loop: waits and processes until coax_endpoint_stop; a stop before it began counts. The same errors. */
 COAX_API enum coax_status coax_endpoint_run(coax_endpoint *endpoint, coax_error *error);
 
-/* Makes coax_endpoint_run return soon. Async-signal-safe, and the only function that another thread may call. */
+/* Makes coax_endpoint_run return soon. Async-signal-safe. This and coax_endpoint_post are the only functions that
+   another thread may call. */
 COAX_API void coax_endpoint_stop(coax_endpoint *endpoint);
+
+/* Has `call` called on the endpoint's thread, inside coax_endpoint_process, soon and in the order of one thread's
+   posts. Async-signal-safe, from any thread. Never called is what still waits when the endpoint is freed. COAX_E_LIMIT:
+   256 calls wait already. */
+typedef void coax_posted_call(coax_endpoint *endpoint, void *user);
+COAX_API enum coax_status coax_endpoint_post(coax_endpoint *endpoint, coax_posted_call *call, void *user);
 
 /* Opens the connection or session that requests to the URI would use, if there is none, and gives its remote before it
    is open: a new reference. As long as that is held the connection is not closed for being idle. What becomes of it the

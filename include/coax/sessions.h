@@ -5,6 +5,7 @@
 
 #include <coax/endpoint.h>
 #include <coax/export.h>
+#include <coax/shards.h>
 #include <coax/status.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,15 @@ COAX_API enum coax_status coax_endpoint_save_sessions(coax_endpoint *endpoint, c
 COAX_API enum coax_status coax_endpoint_restore_sessions(coax_endpoint *endpoint, const uint8_t key[32],
                                                          const void *saved, size_t size, size_t *count,
                                                          coax_error *error);
+
+/* The same of all shards, while none of them runs. There may be more or fewer of them the next time, and one endpoint
+   alone takes what several have saved, and the other way round. A client without a Connection ID (RFC 9146) can go on
+   only if the system gives it to the shard that it had: then their number has to be the same, and the system still up.
+ */
+COAX_API enum coax_status coax_shards_save_sessions(coax_shards *shards, const uint8_t key[32], uint8_t **saved,
+                                                    size_t *size, coax_error *error);
+COAX_API enum coax_status coax_shards_restore_sessions(coax_shards *shards, const uint8_t key[32], const void *saved,
+                                                       size_t size, size_t *count, coax_error *error);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
 #include "endpoint/endpoint.h"
 
 #include "base/error.h"
+#include "endpoint/shards.h"
 #include "endpoint/stream_open.h"
 #include <errno.h>
 #include <gnutls/crypto.h>
@@ -15,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_AT_ONCE = 64, BATCHES_AT_ONCE = 8, RECORD_OVERHEAD = 64, DATAGRAM_MINIMUM = 2048 };
+enum { EVENTS_AT_ONCE = 64, BATCHES_AT_ONCE = 8, RECORD_OVERHEAD = 64, DATAGRAM_MINIMUM = 2048, POSTS = 256 };
 
 static coax_instant read_clock(void) {
     struct timespec now;
@@ -56,6 +57,35 @@ static void send_datagram(void *user, const struct path *path, const uint8_t *da
     }
 }
 
+struct posted {
+    coax_posted_call *call;
+    void *user;
+};
+
+enum coax_status coax_endpoint_post(coax_endpoint *endpoint, coax_posted_call *call, void *user) {
+    const struct posted posted = {call, user};
+    if (!coax_mailbox_put(&endpoint->calls, bytes_of(&posted, sizeof posted), bytes_of(NULL, 0))) {
+        return COAX_E_LIMIT;
+    }
+    coax_endpoint_wake(endpoint);
+    return COAX_OK;
+}
+
+/* What these calls post in turn waits for the next round. */
+static void take_calls(coax_endpoint *endpoint) {
+    struct bytes letter;
+    for (int i = 0; coax_mailbox_take(&endpoint->calls, &letter); i++) {
+        if (i == POSTS) {
+            coax_endpoint_wake(endpoint);
+            return;
+        }
+        struct posted posted;
+        memcpy(&posted, letter.data, sizeof posted);
+        coax_mailbox_done(&endpoint->calls);
+        posted.call(endpoint, posted.user);
+    }
+}
+
 static void wake_ready(coax_endpoint *endpoint, struct watch *watch, uint32_t events) {
     uint64_t count;
     (void)watch;
@@ -64,6 +94,8 @@ static void wake_ready(coax_endpoint *endpoint, struct watch *watch, uint32_t ev
     if (endpoint->resolver != NULL) {
         coax_resolver_take_answers(endpoint->resolver);
     }
+    take_calls(endpoint);
+    coax_shards_take_foreign(endpoint);
 }
 
 static void enter(void *user) {
@@ -87,8 +119,10 @@ static enum coax_status set_up(coax_endpoint *endpoint, const coax_endpoint_conf
     }
     coax_stack_on_entry(endpoint->stack, enter, endpoint);
     size_t size = (size_t)endpoint->stack->config.max_message_size + RECORD_OVERHEAD;
-    endpoint->batch = coax_batch_new(size > DATAGRAM_MINIMUM ? size : DATAGRAM_MINIMUM);
-    if (endpoint->batch == NULL || coax_streams_init(endpoint) != COAX_OK || coax_listeners_init(endpoint) != COAX_OK) {
+    endpoint->datagram_size = size > DATAGRAM_MINIMUM ? size : DATAGRAM_MINIMUM;
+    endpoint->batch = coax_batch_new(endpoint->datagram_size);
+    if (endpoint->batch == NULL || coax_mailbox_init(&endpoint->calls, POSTS, sizeof(struct posted)) != COAX_OK
+        || coax_streams_init(endpoint) != COAX_OK || coax_listeners_init(endpoint) != COAX_OK) {
         return coax_fail_memory(error);
     }
     return coax_watch_start(endpoint, &endpoint->wake, endpoint->wake_fd, EPOLLIN, error);
@@ -151,6 +185,8 @@ void coax_endpoint_free(coax_endpoint *endpoint) {
     close_sockets(endpoint);
     coax_watch_free_buried(endpoint);
     coax_batch_free(endpoint->batch);
+    coax_mailbox_free(&endpoint->calls);
+    coax_mailbox_free(&endpoint->foreign);
     close_fd(endpoint->wake_fd);
     close_fd(endpoint->poll_fd);
     free(endpoint);
@@ -340,10 +376,14 @@ enum coax_status coax_endpoint_run(coax_endpoint *endpoint, coax_error *error) {
     return status;
 }
 
-void coax_endpoint_stop(coax_endpoint *endpoint) {
+void coax_endpoint_wake(coax_endpoint *endpoint) {
     const uint64_t one = 1;
     int saved = errno; /* it may run in a signal handler */
-    atomic_store(&endpoint->is_stopped, true);
     (void)!write(endpoint->wake_fd, &one, sizeof one);
     errno = saved;
+}
+
+void coax_endpoint_stop(coax_endpoint *endpoint) {
+    atomic_store(&endpoint->is_stopped, true);
+    coax_endpoint_wake(endpoint);
 }

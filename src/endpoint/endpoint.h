@@ -2,6 +2,7 @@
 #ifndef COAX_ENDPOINT_ENDPOINT_H
 #define COAX_ENDPOINT_ENDPOINT_H
 
+#include "endpoint/mailbox.h"
 #include "endpoint/resolver.h"
 #include "endpoint/socket.h"
 #include "endpoint/stream_listen.h"
@@ -26,7 +27,7 @@ struct listener {
 struct coax_endpoint {
     struct stack *stack;
     int poll_fd; /* epoll: all sockets and the wake-up */
-    int wake_fd; /* eventfd: stop, and answers of the resolver */
+    int wake_fd; /* eventfd: stop, answers of the resolver, and letters of other threads */
     struct watch wake;
     atomic_bool is_stopped;
     bool is_processing; /* inside coax_endpoint_process: what it received is still looked at */
@@ -36,6 +37,11 @@ struct coax_endpoint {
     struct listener listeners[ENDPOINT_SOCKETS_MAXIMUM]; /* in the order of coax_endpoint_listen */
     uint32_t listener_count;
     struct datagram_batch *batch;
+    size_t datagram_size;       /* the largest that is received */
+    struct mailbox calls;       /* coax_endpoint_post */
+    struct mailbox foreign;     /* datagrams from other shards */
+    struct coax_shards *shards; /* NULL: it is alone */
+    uint32_t shard;
     struct resolver *resolver; /* made when the first name is looked up */
     struct watch *buried;      /* whose owners are freed at the end of the turn */
     struct lingering_streams lingering;
@@ -45,6 +51,9 @@ struct coax_endpoint {
 
 /* Reads the clock for the stack. To be called wherever the program enters the library. */
 void coax_endpoint_set_time(coax_endpoint *endpoint);
+
+/* Makes the endpoint's thread look for letters. Async-signal-safe, from any thread. */
+void coax_endpoint_wake(coax_endpoint *endpoint);
 
 /* COAX_E_LIMIT if there are as many sockets as there may be. */
 enum coax_status coax_endpoint_check_sockets(const coax_endpoint *endpoint, coax_error *error);

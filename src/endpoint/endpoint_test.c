@@ -37,6 +37,75 @@ static void *stop_it(void *user) {
     return NULL;
 }
 
+enum { POSTERS = 4, POSTS = 1000 };
+
+struct poster {
+    coax_endpoint *endpoint;
+    unsigned called;
+};
+
+static void count_call(coax_endpoint *endpoint, void *user) {
+    struct poster *poster = user;
+    assert_ptr_equal(endpoint, poster->endpoint);
+    poster->called++;
+}
+
+static void *post_many(void *user) {
+    struct poster *poster = user;
+    for (int posted = 0; posted < POSTS;) {
+        posted += coax_endpoint_post(poster->endpoint, count_call, poster) == COAX_OK;
+    }
+    return NULL;
+}
+
+static void threads_can_post_calls(void **state) {
+    (void)state;
+    struct poster posters[POSTERS];
+    pthread_t threads[POSTERS];
+    coax_endpoint *endpoint;
+    unsigned called = 0;
+    assert_int_equal(coax_endpoint_new(&endpoint, NULL, NULL), COAX_OK);
+    for (int i = 0; i < POSTERS; i++) {
+        posters[i] = (struct poster){.endpoint = endpoint};
+        assert_int_equal(pthread_create(&threads[i], NULL, post_many, &posters[i]), 0);
+    }
+    while (called < POSTERS * POSTS) {
+        struct pollfd wait = {.fd = coax_endpoint_fd(endpoint), .events = POLLIN};
+        assert_int_equal(poll(&wait, 1, 20000), 1);
+        assert_int_equal(coax_endpoint_process(endpoint, NULL), COAX_OK);
+        called = 0;
+        for (int i = 0; i < POSTERS; i++) {
+            called += posters[i].called;
+        }
+    }
+    for (int i = 0; i < POSTERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(posters[i].called, POSTS);
+    }
+    coax_endpoint_free(endpoint);
+}
+
+static void post_again(coax_endpoint *endpoint, void *user) {
+    count_call(endpoint, user);
+    assert_int_equal(coax_endpoint_post(endpoint, post_again, user), COAX_OK);
+}
+
+static void posted_calls_are_bounded(void **state) {
+    (void)state;
+    struct poster poster = {.called = 0};
+    assert_int_equal(coax_endpoint_new(&poster.endpoint, NULL, NULL), COAX_OK);
+    for (int i = 0; i < 256; i++) {
+        assert_int_equal(coax_endpoint_post(poster.endpoint, post_again, &poster), COAX_OK);
+    }
+    assert_int_equal(coax_endpoint_post(poster.endpoint, post_again, &poster), COAX_E_LIMIT);
+    /* Calls that post calls do not keep the loop for themselves. */
+    for (unsigned turns = 1; turns <= 3; turns++) {
+        assert_int_equal(coax_endpoint_process(poster.endpoint, NULL), COAX_OK);
+        assert_int_equal(poster.called, turns * 256);
+    }
+    coax_endpoint_free(poster.endpoint); /* with calls that are never called */
+}
+
 static void the_loop_is_stopped_from_another_thread(void **state) {
     (void)state;
     coax_endpoint *endpoint;
@@ -201,6 +270,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_are_checked_by_name),
         cmocka_unit_test(nothing_to_do_means_no_deadline),
+        cmocka_unit_test(threads_can_post_calls),
+        cmocka_unit_test(posted_calls_are_bounded),
         cmocka_unit_test(the_loop_is_stopped_from_another_thread),
         cmocka_unit_test(the_observer_sees_each_message),
         cmocka_unit_test(the_loop_does_not_run_inside_a_callback),

@@ -1,7 +1,7 @@
 /* Listening: from a URI to bound sockets. */
 #include "base/error.h"
 #include "endpoint/destination.h"
-#include "endpoint/endpoint.h"
+#include "endpoint/shards.h"
 #include <coax/uri.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,22 +124,35 @@ static enum coax_status add_listener(coax_endpoint *endpoint, const coax_uri *ur
     return COAX_OK;
 }
 
-static enum coax_status listen_on(coax_endpoint *endpoint, const char *text, int fd, coax_error *error) {
+static enum coax_status prepare(coax_endpoint *endpoint, const char *text, coax_uri *uri, coax_error *error) {
+    enum coax_status status = coax_uri_parse(uri, text, error);
+    return status != COAX_OK ? status : prepare_security(endpoint, uri, error);
+}
+
+enum coax_status coax_endpoint_listen(coax_endpoint *endpoint, const char *text, coax_error *error) {
     coax_uri uri;
-    enum coax_status status = coax_uri_parse(&uri, text, error);
-    if (status == COAX_OK) {
-        status = prepare_security(endpoint, &uri, error);
+    int fd = -1;
+    enum coax_status status = prepare(endpoint, text, &uri, error);
+    if (status == COAX_OK && endpoint->shards != NULL) {
+        status = coax_shards_listen(endpoint, &uri, &fd, error);
     }
+    if (status != COAX_OK) {
+        return status;
+    }
+    status = add_listener(endpoint, &uri, fd, error);
+    if (status != COAX_OK && fd >= 0) {
+        close(fd);
+    }
+    return status;
+}
+
+enum coax_status coax_endpoint_listen_fd(coax_endpoint *endpoint, const char *text, int fd, coax_error *error) {
+    coax_uri uri;
+    if (fd < 0) {
+        return coax_fail(error, COAX_E_INVALID, "%d is no file descriptor", fd);
+    }
+    enum coax_status status = prepare(endpoint, text, &uri, error);
     return status != COAX_OK ? status : add_listener(endpoint, &uri, fd, error);
-}
-
-enum coax_status coax_endpoint_listen(coax_endpoint *endpoint, const char *uri, coax_error *error) {
-    return listen_on(endpoint, uri, -1, error);
-}
-
-enum coax_status coax_endpoint_listen_fd(coax_endpoint *endpoint, const char *uri, int fd, coax_error *error) {
-    return fd >= 0 ? listen_on(endpoint, uri, fd, error)
-                   : coax_fail(error, COAX_E_INVALID, "%d is no file descriptor", fd);
 }
 
 enum coax_status coax_endpoint_listening_uri(const coax_endpoint *endpoint, size_t index, char *out, size_t capacity) {

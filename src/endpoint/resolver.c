@@ -3,10 +3,9 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "endpoint/socket_address.h"
+#include "endpoint/thread.h"
 #include <net/if.h>
 #include <netdb.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,16 +160,6 @@ static void *work(void *argument) {
     return NULL;
 }
 
-/* Signals are the program's: its handlers run in its threads, whose calls they then interrupt. */
-static bool start_worker(struct resolver *resolver) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int result = pthread_create(&resolver->worker, NULL, work, resolver);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return result == 0;
-}
-
 struct resolver *coax_resolver_new(int wake_fd) {
     struct resolver *resolver = calloc(1, sizeof *resolver);
     if (resolver == NULL) {
@@ -181,7 +170,7 @@ struct resolver *coax_resolver_new(int wake_fd) {
     list_init(&resolver->answered);
     pthread_mutex_init(&resolver->lock, NULL);
     pthread_cond_init(&resolver->work, NULL);
-    if (!start_worker(resolver)) {
+    if (!coax_thread_start(&resolver->worker, work, resolver)) {
         destroy(resolver);
         return NULL;
     }

@@ -83,6 +83,46 @@ enum coax_status coax_socket_adopt(int fd, int type, bool *is_ip4, struct addres
     return COAX_OK;
 }
 
+/* Its type, family and settings of before the bind. */
+static int open_like(int fd) {
+    const int on = 1;
+    int twin = socket(socket_option(fd, SO_DOMAIN), socket_option(fd, SO_TYPE) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int is_ip6_only;
+    socklen_t size = sizeof is_ip6_only;
+    if (twin >= 0 && getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &is_ip6_only, &size) == 0) {
+        (void)setsockopt(twin, IPPROTO_IPV6, IPV6_V6ONLY, &is_ip6_only, sizeof is_ip6_only);
+    }
+    if (twin >= 0 && socket_option(fd, SO_REUSEADDR) > 0) {
+        (void)setsockopt(twin, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    }
+    return twin;
+}
+
+/* The first one is bound without SO_REUSEPORT, so that an address that another program has is an error still. */
+static bool bind_beside(int fd, int twin) {
+    const int on = 1;
+    struct sockaddr_storage storage;
+    socklen_t size = sizeof storage;
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0
+           && setsockopt(twin, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0
+           && getsockname(fd, (struct sockaddr *)&storage, &size) == 0
+           && bind(twin, (struct sockaddr *)&storage, size) == 0
+           && (socket_option(fd, SO_ACCEPTCONN) != 1 || listen(twin, SOMAXCONN) == 0);
+}
+
+enum coax_status coax_socket_twin(int fd, int *twin, coax_error *error) {
+    *twin = open_like(fd);
+    if (*twin >= 0 && bind_beside(fd, *twin)) {
+        return COAX_OK;
+    }
+    enum coax_status status =
+        coax_fail(error, COAX_E_IO, "A second socket cannot share an address: %s", strerror(errno));
+    if (*twin >= 0) {
+        close(*twin);
+    }
+    return status;
+}
+
 static enum coax_status set_option(int fd, int level, int name, int value, bool is_required, coax_error *error) {
     if (setsockopt(fd, level, name, &value, sizeof value) != 0 && is_required) {
         return coax_fail(error, COAX_E_IO, "A UDP socket refused an option: %s", strerror(errno));

@@ -22,6 +22,10 @@ enum coax_status coax_socket_fail_listen(const char *protocol, const struct addr
    IP, not bound, or (SOCK_STREAM) not listening. */
 enum coax_status coax_socket_adopt(int fd, int type, bool *is_ip4, struct address *bound, coax_error *error);
 
+/* Another socket on the address of one that is bound, which from then on shares what comes in with it: *twin, listening
+   if that listens. COAX_E_IO. */
+enum coax_status coax_socket_twin(int fd, int *twin, coax_error *error);
+
 /* What an errno means for whoever waits for that remote, and the sentence for it. */
 enum coax_status coax_network_status(int error_number);
 void coax_network_error(coax_error *error, const char *protocol, const struct address *remote, int error_number);

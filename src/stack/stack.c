@@ -330,6 +330,12 @@ enum coax_status coax_stack_enable_tls(struct stack *stack, coax_error *error) {
     return status;
 }
 
+void coax_stack_set_shard(struct stack *stack, uint32_t shard, uint32_t count, hand_over_callback *hand_over) {
+    stack->datagrams.shard = shard;
+    stack->datagrams.shard_count = count;
+    stack->datagrams.hand_over = hand_over;
+}
+
 void coax_stack_set_time(struct stack *stack, coax_instant now) {
     stack->now = stack->datagrams.now = stack->streams.now = stack->requests.now = now;
 }

@@ -36,6 +36,9 @@ enum coax_status coax_stack_new(struct stack **result, const coax_endpoint_confi
    outputs), frees. */
 void coax_stack_free(struct stack *stack);
 
+/* Makes it number `shard` of `count` that share their addresses. Before anything comes in. */
+void coax_stack_set_shard(struct stack *stack, uint32_t shard, uint32_t count, hand_over_callback *hand_over);
+
 /* Makes DTLS available, for a channel that is secure; and TLS, for connections. */
 enum coax_status coax_stack_enable_dtls(struct stack *stack, coax_error *error);
 enum coax_status coax_stack_enable_tls(struct stack *stack, coax_error *error);
@@ -82,15 +85,19 @@ bool coax_stack_drop_idle(struct stack *stack, const struct path *path);
 
 enum { STACK_SAVED_KEY_SIZE = 32 };
 
-/* All DTLS sessions of clients, with what they observe, sealed with the key; they are over here, without a word to the
-   clients. *saved is the caller's to free. COAX_E_NO_MEMORY. */
-enum coax_status coax_stack_save(struct stack *stack, const uint8_t key[STACK_SAVED_KEY_SIZE], uint8_t **saved,
-                                 size_t *size, coax_error *error);
+/* All DTLS sessions of clients of these stacks, which are one server's shards in their order, with what they observe,
+   sealed with the key; they are over here, without a word to the clients. *saved is the caller's to free.
+   COAX_E_NO_MEMORY. */
+enum coax_status coax_stack_save(struct stack *const *stacks, size_t stack_count,
+                                 const uint8_t key[STACK_SAVED_KEY_SIZE], uint8_t **saved, size_t *size,
+                                 coax_error *error);
 
-/* Takes them up again; `find_channel` says which channel has a local address. *count gets how many. COAX_E_FORMAT: they
-   are none, or were sealed with another key; COAX_E_LIMIT, COAX_E_NO_MEMORY: some had no room. */
-enum coax_status coax_stack_restore(struct stack *stack, const uint8_t key[STACK_SAVED_KEY_SIZE], struct bytes saved,
+/* Takes them up again, each by its shard, of which there may be more or fewer now; `find_channel` says which channel of
+   the owner of `datagrams.output` has a local address. *count gets how many. COAX_E_FORMAT: they are none, or were
+   sealed with another key; COAX_E_LIMIT, COAX_E_NO_MEMORY: some had no room. */
+enum coax_status coax_stack_restore(struct stack *const *stacks, size_t stack_count,
+                                    const uint8_t key[STACK_SAVED_KEY_SIZE], struct bytes saved,
                                     bool (*find_channel)(void *user, const struct address *local, uint32_t *channel),
-                                    void *user, size_t *count, coax_error *error);
+                                    size_t *count, coax_error *error);
 
 #endif

@@ -105,7 +105,7 @@ static bool find_channel(void *user, const struct address *local, uint32_t *chan
 /* Saved, killed, started again. */
 static void restart(struct world *world, uint8_t **saved, size_t *size) {
     coax_stack_set_time(world->server->stack, world->network.now);
-    assert_int_equal(coax_stack_save(world->server->stack, key, saved, size, NULL), COAX_OK);
+    assert_int_equal(coax_stack_save(&world->server->stack, 1, key, saved, size, NULL), COAX_OK);
     network_restart(world->server, NULL);
     prepare_server(world);
     coax_stack_set_time(world->server->stack, world->network.now);
@@ -113,7 +113,7 @@ static void restart(struct world *world, uint8_t **saved, size_t *size) {
 
 static enum coax_status restore(struct world *world, const uint8_t *saved, size_t size, size_t *count,
                                 coax_error *error) {
-    return coax_stack_restore(world->server->stack, key, bytes_of(saved, size), find_channel, NULL, count, error);
+    return coax_stack_restore(&world->server->stack, 1, key, bytes_of(saved, size), find_channel, count, error);
 }
 
 static void sessions_and_observations_go_on(void **state) {

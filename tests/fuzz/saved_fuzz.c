@@ -71,13 +71,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     chacha_poly1305_encrypt(&context, size, saved + HEAD, data);
     chacha_poly1305_digest(&context, TAG, saved + HEAD + size);
     enum coax_status status =
-        coax_stack_restore(stack, key, bytes_of(saved, HEAD + size + TAG), find_channel, NULL, &count, &error);
+        coax_stack_restore(&stack, 1, key, bytes_of(saved, HEAD + size + TAG), find_channel, &count, &error);
     require(count <= 4 && (status == COAX_OK || error.text[0] != '\0'));
     for (int i = 0; i < 20; i++) {
         coax_stack_set_time(stack, (coax_instant)(i + 2) * COAX_SECOND);
         coax_stack_run(stack);
     }
-    require(coax_stack_save(stack, key, &again, &again_size, NULL) == COAX_OK);
+    require(coax_stack_save(&stack, 1, key, &again, &again_size, NULL) == COAX_OK);
     coax_stack_free(stack);
     free(saved);
     free(again);

@@ -1,7 +1,7 @@
 /* Peers whose sessions have a Connection ID (RFC 9146): they are found by it, and may come from another address. */
 #include "transport/datagram/peer.h"
 
-enum { AMPLIFICATION_MAXIMUM = 3 };
+enum { AMPLIFICATION_MAXIMUM = 3, BYTE_VALUES = 256 };
 
 static uint64_t cid_hash(const struct datagram_layer *layer, const uint8_t *cid) {
     return coax_hash_table_hash(&layer->cids, cid, DTLS_OWN_CID_SIZE);
@@ -16,11 +16,22 @@ struct peer *coax_peer_find_by_cid(const struct datagram_layer *layer, const uin
     return size < DTLS_CID_OFFSET + DTLS_OWN_CID_SIZE ? NULL : find(layer, datagram + DTLS_CID_OFFSET);
 }
 
-/* Random ones: nobody can tell from them which sessions are one client's. */
+/* The first byte says whose they are, however many shards there are: also after a restart with more or fewer. */
+uint32_t coax_peer_cid_shard(const struct datagram_layer *layer, const uint8_t *datagram, size_t size) {
+    return size <= DTLS_CID_OFFSET ? layer->shard : datagram[DTLS_CID_OFFSET] % layer->shard_count;
+}
+
+static void mark_shard(const struct datagram_layer *layer, uint8_t *cid) {
+    uint32_t count = layer->shard_count;
+    cid[0] = (uint8_t)(layer->shard + count * (cid[0] % (BYTE_VALUES / count)));
+}
+
+/* Random ones, but for the shard: nobody can tell from them which sessions are one client's. */
 struct bytes coax_peer_give_cid(struct peer *peer) {
     struct datagram_layer *layer = peer->layer;
     if (layer->settings.connection_ids) {
         layer->output.random(layer->output.user, peer->cid, sizeof peer->cid);
+        mark_shard(layer, peer->cid);
         /* One of 2^64 that is taken already is no reason to try again. */
         peer->has_cid = find(layer, peer->cid) == NULL
                         && coax_hash_table_insert(&layer->cids, &peer->cid_node, cid_hash(layer, peer->cid)) == COAX_OK;

@@ -243,6 +243,73 @@ static void datagrams_of_nobody_are_dropped(void **state) {
     stop(&world);
 }
 
+/* --- shards --- */
+
+static struct {
+    unsigned count;
+    uint32_t shard;
+    struct path path;
+    struct wire_datagram datagram;
+} handed_over;
+
+static void note_hand_over(void *user, uint32_t shard, const struct path *path, const uint8_t *data, size_t size) {
+    (void)user;
+    handed_over.count++;
+    handed_over.shard = shard;
+    handed_over.path = *path;
+    handed_over.datagram.size = size;
+    memcpy(handed_over.datagram.data, data, size);
+}
+
+static void make_shard(struct world *world, uint32_t shard, uint32_t count) {
+    world->server.layer.shard = shard;
+    world->server.layer.shard_count = count;
+    world->server.layer.hand_over = note_hand_over;
+    handed_over.count = 0;
+}
+
+static void an_id_names_its_shard(void **state) {
+    (void)state;
+    static const uint32_t counts[] = {1, 2, 3, 5, 63, 64};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct world world;
+        start(&world, NULL, right_key);
+        for (uint32_t client = 0; client < CLIENTS; client++) {
+            make_shard(&world, (client * 17) % counts[i], counts[i]);
+            expect_answer(&world, client);
+            assert_int_equal(server_peer(&world, client)->cid[0] % counts[i], world.server.layer.shard);
+        }
+        stop(&world);
+    }
+}
+
+static void records_of_another_shard_are_handed_over(void **state) {
+    (void)state;
+    struct world world;
+    start(&world, NULL, right_key);
+    make_shard(&world, 2, 4);
+    expect_answer(&world, 0);
+    assert_int_equal(handed_over.count, 0);
+    /* The same layer as if it were another shard, to which the system gives the client since it has moved. */
+    struct wire_datagram newest = *last_of(&world.clients[0]);
+    unsigned sent = world.server.wire.sent;
+    make_shard(&world, 1, 4);
+    forge(&world, &newest, 50);
+    assert_int_equal(handed_over.count, 1);
+    assert_int_equal(handed_over.shard, 2);
+    assert_int_equal(handed_over.path.remote.ip[15], 50);
+    assert_int_equal(handed_over.datagram.size, newest.size);
+    assert_memory_equal(handed_over.datagram.data, newest.data, newest.size);
+    assert_int_equal(world.server.wire.sent, sent);
+    /* Too short to name one: nobody's. */
+    newest.size = DTLS_CID_OFFSET;
+    forge(&world, &newest, 50);
+    assert_int_equal(handed_over.count, 1);
+    make_shard(&world, 2, 4);
+    expect_answer(&world, 0);
+    stop(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_that_moves_keeps_its_session),
@@ -255,6 +322,8 @@ int main(void) {
         cmocka_unit_test(a_handshake_ends_where_it_began),
         cmocka_unit_test(an_id_is_given_once),
         cmocka_unit_test(datagrams_of_nobody_are_dropped),
+        cmocka_unit_test(an_id_names_its_shard),
+        cmocka_unit_test(records_of_another_shard_are_handed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

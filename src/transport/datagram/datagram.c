@@ -36,7 +36,8 @@ static void init_table(struct datagram_layer *layer, struct hash_table *table,
 enum coax_status coax_datagram_layer_init(struct datagram_layer *layer, const struct datagram_settings *settings,
                                           const struct datagram_output *output, const struct transport_events *events,
                                           struct timer_heap *timers) {
-    *layer = (struct datagram_layer){.settings = *settings, .output = *output, .events = *events, .timers = timers};
+    *layer = (struct datagram_layer){
+        .settings = *settings, .output = *output, .events = *events, .timers = timers, .shard_count = 1};
     init_table(layer, &layer->peers, peer_has_path);
     init_table(layer, &layer->cids, peer_has_cid);
     init_table(layer, &layer->transmissions, transmission_has_key);

@@ -42,12 +42,17 @@ struct datagram_output {
     void *user;
 };
 
+/* Gives a datagram of DTLS to the shard whose session it is for; `user` is the output's. */
+typedef void hand_over_callback(void *user, uint32_t shard, const struct path *path, const uint8_t *data, size_t size);
+
 struct datagram_layer {
     struct datagram_settings settings;
     struct datagram_output output;
     struct transport_events events;
     struct timer_heap *timers;
-    coax_instant now; /* of the call under way */
+    coax_instant now;              /* of the call under way */
+    uint32_t shard, shard_count;   /* this layer is number `shard` of so many that share their addresses [0 of 1] */
+    hand_over_callback *hand_over; /* to the others; NULL if there are none */
 
     struct hash_table peers;
     struct hash_table cids;         /* sessions by the Connection IDs that they were given */

@@ -249,6 +249,11 @@ static void receive_hello(struct datagram_layer *layer, const struct path *path,
 
 /* Of a client's sessions none is found: servers send them none. */
 static void receive_by_cid(struct datagram_layer *layer, const struct path *path, const uint8_t *data, size_t size) {
+    uint32_t shard = coax_peer_cid_shard(layer, data, size);
+    if (shard != layer->shard) {
+        layer->hand_over(layer->output.user, shard, path, data, size);
+        return;
+    }
     struct peer *peer = coax_peer_find_by_cid(layer, data, size);
     if (peer == NULL || peer->session == NULL) {
         return;

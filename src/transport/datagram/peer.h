@@ -150,6 +150,9 @@ void coax_dtls_link_schedule(struct peer *peer);
 /* cid.c */
 /* Whose record it is that has a Connection ID; NULL if nobody's. */
 struct peer *coax_peer_find_by_cid(const struct datagram_layer *layer, const uint8_t *datagram, size_t size);
+
+/* And which shard's. */
+uint32_t coax_peer_cid_shard(const struct datagram_layer *layer, const uint8_t *datagram, size_t size);
 /* One for the peer's session; empty if it gets none. */
 struct bytes coax_peer_give_cid(struct peer *peer);
 /* The one that it had; false if another has it, or without memory. */

@@ -51,6 +51,7 @@ static bool take_address(struct bytes *from, struct address *address) {
 
 static void save_peer(struct peer *peer, struct pack *pack,
                       void (*more)(struct coax_remote *remote, struct pack *pack)) {
+    coax_pack_uint(pack, peer->has_cid ? peer->cid[0] : peer->layer->shard, 1);
     save_address(&peer->path.remote, pack);
     save_address(&peer->path.local, pack);
     coax_pack_uint(pack, peer->next_id, 2);
@@ -102,13 +103,21 @@ static enum coax_status adopt(struct peer *peer) {
     return status;
 }
 
+bool coax_datagram_saved_shard(struct bytes from, uint32_t shard_count, uint32_t *shard) {
+    uint64_t number;
+    bool good = coax_unpack_uint(&from, 1, &number);
+    *shard = good ? (uint32_t)number % shard_count : 0;
+    return good;
+}
+
 enum coax_status coax_datagram_restore(struct datagram_layer *layer, struct bytes *from,
                                        bool (*find_channel)(void *user, const struct address *local, uint32_t *channel),
                                        void *user, struct coax_remote **remote) {
     struct path path = {.channel = 0};
     struct peer *peer = NULL;
-    uint64_t next_id;
-    if (!take_address(from, &path.remote) || !take_address(from, &path.local) || !coax_unpack_uint(from, 2, &next_id)) {
+    uint64_t shard, next_id;
+    if (!coax_unpack_uint(from, 1, &shard) || !take_address(from, &path.remote) || !take_address(from, &path.local)
+        || !coax_unpack_uint(from, 2, &next_id)) {
         return COAX_E_FORMAT;
     }
     bool is_served = find_channel(user, &path.local, &path.channel) && coax_peer_find(layer, &path) == NULL;

@@ -92,15 +92,10 @@ static inline void serve_hello(coax_exchange *exchange, const coax_message *requ
     (void)coax_respond_text(exchange, COAX_CONTENT, "hello %s", claim == NULL ? "nobody" : claim);
 }
 
-/* A server with the resource "hello" that listens on `listen`, and a client; both know the keys of every coaps,
- * coaps+tcp and coaps+ws URI. False if something failed. */
-static inline bool make_pair_of(struct endpoint_pair *pair, const char *listen, const coax_endpoint_config *settings) {
+/* Makes a server of one endpoint, with the resource "hello", that listens on `listen`, and the other one its client;
+ * both know the keys of every coaps, coaps+tcp and coaps+ws URI. False if something failed. */
+static inline bool fill_pair(struct endpoint_pair *pair, const char *listen) {
     static const char key[] = "0123456789abcdef";
-    *pair = (struct endpoint_pair){NULL, NULL, ""};
-    if (coax_endpoint_new(&pair->server, settings, NULL) != COAX_OK
-        || coax_endpoint_new(&pair->client, settings, NULL) != COAX_OK) {
-        return false;
-    }
     coax_endpoint *endpoints[2] = {pair->client, pair->server};
     static const char *const entries[3] = {"coaps://*", "coaps+tcp://*", "coaps+ws://*"};
     static const char *const identities[3] = {"device", "device-tcp", "device-web"};
@@ -116,6 +111,13 @@ static inline bool make_pair_of(struct endpoint_pair *pair, const char *listen, 
     return coax_site_add(coax_endpoint_site(pair->server), "hello", &config, NULL) != NULL
            && coax_endpoint_listen(pair->server, listen, NULL) == COAX_OK
            && coax_endpoint_listening_uri(pair->server, 0, pair->uri, sizeof pair->uri) == COAX_OK;
+}
+
+/* Both are made here. */
+static inline bool make_pair_of(struct endpoint_pair *pair, const char *listen, const coax_endpoint_config *settings) {
+    *pair = (struct endpoint_pair){NULL, NULL, ""};
+    return coax_endpoint_new(&pair->server, settings, NULL) == COAX_OK
+           && coax_endpoint_new(&pair->client, settings, NULL) == COAX_OK && fill_pair(pair, listen);
 }
 
 /* Puts another client into a pair, with settings of its own. */

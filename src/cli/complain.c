@@ -28,10 +28,12 @@ static void say(enum colour colour, const char *format, va_list arguments) {
     if (vsnprintf(text, sizeof text, format, arguments) < 0) {
         text[0] = '\0';
     }
-    fflush(stdout); /* what is seen should have the order in which it happened */
+    fflush(stdout);    /* what is seen should have the order in which it happened */
+    flockfile(stderr); /* the line of one thread */
     fprintf(stderr, "%scoax:%s ", colour_on(stderr, colour), colour_on(stderr, COLOUR_PLAIN));
     print_printable(stderr, text, strlen(text));
     fputc('\n', stderr);
+    funlockfile(stderr);
 }
 
 int complain(int code, const char *format, ...) {

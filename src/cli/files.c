@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 
 struct files {
     int fd;
+    pthread_mutex_t lock;
 };
 
 struct files *files_open(const char *folder) {
@@ -32,11 +34,21 @@ struct files *files_open(const char *folder) {
         free(files);
         return NULL;
     }
+    pthread_mutex_init(&files->lock, NULL);
     return files;
+}
+
+void files_lock(struct files *files) {
+    pthread_mutex_lock(&files->lock);
+}
+
+void files_unlock(struct files *files) {
+    pthread_mutex_unlock(&files->lock);
 }
 
 void files_close(struct files *files) {
     if (files != NULL) {
+        pthread_mutex_destroy(&files->lock);
         close(files->fd);
         free(files);
     }

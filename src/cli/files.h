@@ -14,6 +14,10 @@ struct files;
 struct files *files_open(const char *folder);
 void files_close(struct files *files); /* NULL is allowed */
 
+/* Around a look at a file and the change that follows from it: threads share the folder. */
+void files_lock(struct files *files);
+void files_unlock(struct files *files);
+
 enum file_kind { FILE_NONE, FILE_DENIED, FILE_REGULAR, FILE_FOLDER };
 
 enum { FILE_ETAG_SIZE = 8 };

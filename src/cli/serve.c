@@ -33,15 +33,19 @@ static int run(const struct serve_settings *settings, const struct inherited *in
     }
     int code = service_open(&service, &settings->service, &config);
     if (code == EXIT_OK) {
-        code = serve_listen(service.endpoint, settings, inherited);
+        code = serve_listen(service.shards, settings, inherited);
     }
     if (code == EXIT_OK && settings->state != NULL) {
-        code = session_file_restore(service.endpoint, settings->state);
+        code = session_file_restore(service.shards, settings->state);
+    }
+    if (code == EXIT_OK) {
+        code = service_start(&service);
     }
     if (code == EXIT_OK) {
         call_start(call, service.endpoint);
         code = serve(&service, call);
-        int saved = settings->state != NULL ? session_file_save(service.endpoint, settings->state) : EXIT_OK;
+        service_stop(&service);
+        int saved = settings->state != NULL ? session_file_save(service.shards, settings->state) : EXIT_OK;
         code = code == EXIT_OK ? saved : code;
     }
     call_stop(call);

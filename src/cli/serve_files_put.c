@@ -115,15 +115,16 @@ static void put(coax_exchange *exchange, const coax_message *request, void *user
     struct file file;
     uint8_t code;
     struct file_part *part = coax_exchange_body(exchange);
+    files_lock(user);
     if (find_target(exchange, request, user, name, &file, &code)) {
         bool existed = file.kind != FILE_NONE;
         if (!file_part_commit(part)) {
             (void)refuse(exchange, errno);
         } else {
-            file = files_find(user, name);
             reply_written(exchange, user, name, existed);
         }
     }
+    files_unlock(user);
     file_part_free(part);
 }
 
@@ -132,14 +133,15 @@ static void delete (coax_exchange *exchange, const coax_message *request, void *
     char name[PATH_MAX];
     struct file file;
     uint8_t code;
-    if (!find_target(exchange, request, user, name, &file, &code)) {
-        return;
+    files_lock(user);
+    if (find_target(exchange, request, user, name, &file, &code)) {
+        if (files_remove(user, name) || errno == ENOENT) {
+            (void)coax_respond(exchange, COAX_DELETED, COAX_NO_FORMAT, NULL, 0);
+        } else {
+            (void)refuse(exchange, errno);
+        }
     }
-    if (files_remove(user, name) || errno == ENOENT) {
-        (void)coax_respond(exchange, COAX_DELETED, COAX_NO_FORMAT, NULL, 0);
-    } else {
-        (void)refuse(exchange, errno);
-    }
+    files_unlock(user);
 }
 
 void serve_files_let_write(coax_resource_config *config) {

@@ -1,5 +1,6 @@
 #include "cli/serve_files.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,6 +64,28 @@ static void put_get_delete(void **state) {
     assert_int_equal(ask_for(endpoint, COAX_DELETE, "/files/a").code, COAX_DELETED);
 }
 
+static unsigned count_open(void) {
+    unsigned count = 0;
+    for (int fd = 0; fd < 256; fd++) {
+        count += fcntl(fd, F_GETFD) >= 0;
+    }
+    return count;
+}
+
+static void nothing_stays_open(void **state) {
+    coax_endpoint *endpoint = endpoint_of(state);
+    assert_int_equal(ask_to_put(endpoint, COAX_PUT, "/files/a", "x").code, COAX_CREATED);
+    unsigned before = count_open();
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(ask_to_put(endpoint, COAX_PUT, "/files/a", "x").code, COAX_CHANGED);
+        assert_int_equal(ask_for(endpoint, COAX_GET, "/files/a").code, COAX_CONTENT);
+        assert_int_equal(ask_for(endpoint, COAX_DELETE, "/files/a").code, COAX_DELETED);
+        assert_int_equal(ask_to_put(endpoint, COAX_PUT, "/files/a", "x").code, COAX_CREATED);
+        assert_int_equal(ask_to_put(endpoint, COAX_PUT, "/files/nowhere/a", "x").code, COAX_NOT_FOUND);
+    }
+    assert_int_equal(count_open(), before);
+}
+
 static void large_ones_come_in_blocks(void **state) {
     coax_endpoint *endpoint = endpoint_of(state);
     static char large[70000];
@@ -111,6 +134,7 @@ static void what_cannot_be_written_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         SERVED(put_get_delete),
+        SERVED(nothing_stays_open),
         SERVED(large_ones_come_in_blocks),
         SERVED(conditions_are_obeyed),
         SERVED(what_cannot_be_written_is_refused),

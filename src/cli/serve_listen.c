@@ -26,7 +26,7 @@ static int fail(const struct serve_settings *settings, const coax_error *error) 
 }
 
 /* All transports; the secure ones with credentials that a server can use. */
-static int listen_on_defaults(coax_endpoint *endpoint, const struct serve_settings *settings) {
+static int listen_on_defaults(coax_endpoint *endpoint, const struct serve_settings *settings, bool is_first) {
     const char *address = any_address();
     bool can_be_secure = settings->service.credentials.count > 0;
     for (enum coax_scheme scheme = COAX_SCHEME_COAP; scheme < COAX_SCHEMES; scheme++) {
@@ -41,7 +41,9 @@ static int listen_on_defaults(coax_endpoint *endpoint, const struct serve_settin
         }
         enum coax_status status = coax_endpoint_listen(endpoint, uri, &error);
         if (secure && status == COAX_E_NO_CREDENTIALS) {
-            remark("no coaps, coaps+tcp and coaps+ws: the credentials hold nothing that a server can use");
+            if (is_first) {
+                remark("no coaps, coaps+tcp and coaps+ws: the credentials hold nothing that a server can use");
+            }
             can_be_secure = false;
         } else if (status != COAX_OK) {
             return fail(settings, &error);
@@ -78,9 +80,14 @@ static int listen_on_inherited(coax_endpoint *endpoint, const struct serve_setti
 }
 
 static int listen_on_all(coax_endpoint *endpoint, const struct serve_settings *settings,
-                         const struct inherited *inherited) {
+                         const struct inherited *inherited, bool is_first) {
     if (inherited->count == 0) {
-        return settings->uris.count > 0 ? listen_on_uris(endpoint, settings) : listen_on_defaults(endpoint, settings);
+        return settings->uris.count > 0 ? listen_on_uris(endpoint, settings)
+                                        : listen_on_defaults(endpoint, settings, is_first);
+    }
+    if (settings->service.threads > 1) {
+        return complain(EXIT_USAGE, "the sockets to listen on were handed over (LISTEN_FDS), for one thread; leave "
+                                    "--threads out");
     }
     if (settings->bind != NULL || settings->port >= 0) {
         return complain(EXIT_USAGE, "the sockets to listen on were handed over (LISTEN_FDS), bound; leave %s out",
@@ -114,10 +121,14 @@ static int print_uris(const coax_endpoint *endpoint) {
     return EXIT_OK;
 }
 
-int serve_listen(coax_endpoint *endpoint, const struct serve_settings *settings, const struct inherited *inherited) {
-    int code = listen_on_all(endpoint, settings, inherited);
-    if (code == EXIT_OK) {
-        code = join_groups(endpoint, &settings->groups);
+int serve_listen(const coax_shards *shards, const struct serve_settings *settings, const struct inherited *inherited) {
+    coax_endpoint *first = coax_shards_endpoint(shards, 0), *endpoint;
+    int code = EXIT_OK;
+    for (unsigned i = 0; code == EXIT_OK && (endpoint = coax_shards_endpoint(shards, i)) != NULL; i++) {
+        code = listen_on_all(endpoint, settings, inherited, i == 0);
     }
-    return code == EXIT_OK ? print_uris(endpoint) : code;
+    if (code == EXIT_OK) {
+        code = join_groups(first, &settings->groups);
+    }
+    return code == EXIT_OK ? print_uris(first) : code;
 }

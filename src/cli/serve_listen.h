@@ -4,10 +4,10 @@
 
 #include "cli/inherited.h"
 #include "cli/serve_settings.h"
-#include <coax/endpoint.h>
+#include <coax/shards.h>
 
-/* Listens, joins groups, and prints the URIs that are served. Returns an exit code, after one sentence on stderr if it
-   is not EXIT_OK. The endpoint owns the inherited sockets then. */
-int serve_listen(coax_endpoint *endpoint, const struct serve_settings *settings, const struct inherited *inherited);
+/* Listens with all of them, has the first one join groups, and prints the URIs that are served. Returns an exit code,
+   after one sentence on stderr if it is not EXIT_OK. Their endpoint owns the inherited sockets then. */
+int serve_listen(const coax_shards *shards, const struct serve_settings *settings, const struct inherited *inherited);
 
 #endif

@@ -17,14 +17,15 @@ static char out[4096], err[4096];
 static const struct inherited nothing = {.count = 0};
 
 static int listen_with(const struct serve_settings *settings, const struct inherited *inherited) {
-    coax_endpoint *endpoint;
-    assert_int_equal(coax_endpoint_new(&endpoint, NULL, NULL), COAX_OK);
+    coax_shards *shards;
+    unsigned count = settings->service.threads > 1 ? settings->service.threads : 1;
+    assert_int_equal(coax_shards_new(&shards, count, NULL, NULL), COAX_OK);
     struct capture capture_out = capture_begin(stdout);
     struct capture capture_err = capture_begin(stderr);
-    int code = serve_listen(endpoint, settings, inherited);
+    int code = serve_listen(shards, settings, inherited);
     capture_end(&capture_err, err, sizeof err);
     capture_end(&capture_out, out, sizeof out);
-    coax_endpoint_free(endpoint);
+    coax_shards_free(shards);
     return code;
 }
 

@@ -31,6 +31,8 @@ static const struct argument table[] = {
      offsetof(struct serve_settings, trust_forwarded)},
     {"state", 0, "FILE", "DTLS sessions outlive a restart: they are kept in FILE meanwhile, sealed with FILE.key",
      argument_text, offsetof(struct serve_settings, state)},
+    {"threads", 0, "N", "serve with N threads, each with sockets of its own on the same ports; 1 to 64",
+     argument_number, offsetof(struct serve_settings, service.threads)},
     {"call", 0, NULL, "show the clients that connect, and send them requests: type help", argument_flag,
      offsetof(struct serve_settings, call)},
     {"q-block", 0, NULL, "over UDP and DTLS, take and give blocks in bursts (RFC 9177)", argument_flag,
@@ -88,6 +90,13 @@ static int check(const struct serve_settings *settings) {
     if (settings->uris.count > 0 && (settings->bind != NULL || settings->port >= 0)) {
         return complain(EXIT_USAGE, "the URIs name exactly what to listen on; leave %s out, or the URIs",
                         settings->bind != NULL ? "--bind" : "--port");
+    }
+    if (settings->service.threads > COAX_SHARDS_MAXIMUM) {
+        return complain(EXIT_USAGE, "--threads %u is more than the %d that there can be", settings->service.threads,
+                        COAX_SHARDS_MAXIMUM);
+    }
+    if (settings->call && settings->service.threads > 1) {
+        return complain(EXIT_USAGE, "--call shows the clients of one thread; leave --threads out");
     }
     enum coax_scheme last = settings->service.credentials.count > 0 ? COAX_SCHEME_COAPS_WS : COAX_SCHEME_COAP_WS;
     if (settings->port > PORT_MAXIMUM - ports[last].offset) {

@@ -29,7 +29,7 @@ static void reads_all_options(void **state) {
     (void)state;
     assert_int_equal(read_words("--bind", "::1", "--port=7000", "--credentials", "a", "--credentials", "b", "--files",
                                 "dir", "--join", "ff02::fd%lo", "-vv", "--origin", "*", "--origin=https://a:1",
-                                "--trust-forwarded", "--call"),
+                                "--trust-forwarded", "--call", "--threads", "1"),
                      EXIT_OK);
     assert_string_equal(settings.bind, "::1");
     assert_int_equal(settings.port, 7000);
@@ -42,6 +42,7 @@ static void reads_all_options(void **state) {
     assert_string_equal(settings.origins.items[1], "https://a:1");
     assert_true(settings.trust_forwarded);
     assert_true(settings.call);
+    assert_int_equal(settings.service.threads, 1);
     assert_int_equal(settings.uris.count, 0);
     assert_string_equal(err, "");
 }
@@ -77,6 +78,9 @@ static void refuses_what_does_not_fit(void **state) {
         {{"serve", "--bind", "h/x"}, "no address"},
         {{"serve", "--bind", ""}, "no address"},
         {{"serve", "--prot", "1"}, "--port"},
+        {{"serve", "--threads", "0"}, "no number from 1"},
+        {{"serve", "--threads", "65"}, "more than the 64"},
+        {{"serve", "--threads", "2", "--call"}, "leave --threads out"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(read_list(cases[i].words), EXIT_USAGE);
@@ -146,8 +150,8 @@ static void help_shows_every_option(void **state) {
     serve_help_print(stdout);
     capture_end(&capture, help, sizeof help);
     static const char *const options[] = {
-        "--bind ADDR", "--port P",     "--credentials FILE", "--files DIR", "--join GROUP", "-v, --verbose",
-        "SIGHUP",      "--origin URL", "--trust-forwarded",  "--call",      "P + 3001",     "Exit codes"};
+        "--bind ADDR", "--port P",     "--credentials FILE", "--files DIR", "--join GROUP", "-v, --verbose", "SIGHUP",
+        "--threads N", "--origin URL", "--trust-forwarded",  "--call",      "P + 3001",     "Exit codes"};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         assert_non_null(strstr(help, options[i]));
     }

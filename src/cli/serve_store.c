@@ -40,8 +40,7 @@ static void list(coax_exchange *exchange, const coax_message *request, const str
     free(writer.out);
 }
 
-static void get(coax_exchange *exchange, const coax_message *request, void *user) {
-    const struct store *store = user;
+static void get(coax_exchange *exchange, const coax_message *request, struct store *store) {
     const char *name = coax_exchange_rest(exchange);
     struct stored stored;
     if (name[0] == '\0') {
@@ -101,41 +100,40 @@ bool store_may_change(coax_exchange *exchange, const coax_message *request, cons
     return good;
 }
 
-static void put(coax_exchange *exchange, const coax_message *request, void *user) {
-    if (store_may_change(exchange, request, user)) {
-        store_put_and_reply(exchange, user, coax_message_content_format(request), coax_message_payload(request),
+static void put(coax_exchange *exchange, const coax_message *request, struct store *store) {
+    if (store_may_change(exchange, request, store)) {
+        store_put_and_reply(exchange, store, coax_message_content_format(request), coax_message_payload(request),
                             coax_message_payload_size(request));
     }
 }
 
 /* Deleting what is not there has succeeded, too (RFC 7252 section 5.8.4). */
-static void delete (coax_exchange *exchange, const coax_message *request, void *user) {
-    struct store *store = user;
+static void delete (coax_exchange *exchange, const coax_message *request, struct store *store) {
     if (store_may_change(exchange, request, store)) {
         (void)store_remove(store, coax_exchange_rest(exchange));
         (void)coax_respond(exchange, COAX_DELETED, COAX_NO_FORMAT, NULL, 0);
     }
 }
 
-/* The list is another one, too. */
-static void tell_observers(const char *name, void *user) {
-    coax_resource_changed_below(user, name);
-    coax_resource_changed_below(user, "");
+static void handle(coax_exchange *exchange, const coax_message *request, void *user) {
+    static void (*const handlers[])(coax_exchange * exchange, const coax_message *request, struct store *store) = {
+        [COAX_GET] = get,           [COAX_PUT] = put,           [COAX_DELETE] = delete,
+        [COAX_FETCH] = store_fetch, [COAX_PATCH] = store_patch, [COAX_IPATCH] = store_patch,
+    };
+    struct store_share *share = user;
+    handlers[coax_message_code(request)](exchange, request, store_share_enter(share));
+    store_share_leave(share);
 }
 
-bool serve_add_store(coax_site *site, struct store *store, coax_error *error) {
+bool serve_add_store(coax_endpoint *endpoint, struct store *store, struct store_share *share, coax_error *error) {
     coax_resource_config config = COAX_RESOURCE_CONFIG_INIT;
-    config.get = get;
-    config.put = put;
-    config.delete_ = delete;
-    config.fetch = store_fetch;
-    config.patch = config.ipatch = store_patch;
-    config.user = store;
+    config.get = config.put = config.delete_ = config.fetch = config.patch = config.ipatch = handle;
+    config.user = share;
     config.subtree = true;
     config.observable = true;
     config.title = "Keeps what is put below it";
     config.resource_type = "store";
-    coax_resource *resource = coax_site_add(site, "store", &config, error);
-    store_watch(store, tell_observers, resource);
+    coax_resource *resource = coax_site_add(coax_endpoint_site(endpoint), "store", &config, error);
+    store_share_init(share, store, endpoint, resource);
     return resource != NULL;
 }

@@ -14,9 +14,9 @@ void store_put_and_reply(coax_exchange *exchange, struct store *store, int forma
 
 /* FETCH (RFC 8132 section 2): the payload is a JSON array of JSON Pointers (RFC 6901), the answer an object that has
    what each points at, by pointer; those that point at nothing are left out. */
-void store_fetch(coax_exchange *exchange, const coax_message *request, void *user);
+void store_fetch(coax_exchange *exchange, const coax_message *request, struct store *store);
 
 /* PATCH and iPATCH (section 3): the payload is a JSON Merge Patch (RFC 7396). */
-void store_patch(coax_exchange *exchange, const coax_message *request, void *user);
+void store_patch(coax_exchange *exchange, const coax_message *request, struct store *store);
 
 #endif

@@ -133,9 +133,9 @@ static void reply_parts(coax_exchange *exchange, const coax_message *request, js
     free(text.bytes);
 }
 
-void store_fetch(coax_exchange *exchange, const coax_message *request, void *user) {
+void store_fetch(coax_exchange *exchange, const coax_message *request, struct store *store) {
     struct stored stored;
-    if (!store_may_change(exchange, request, user) || !find_json(exchange, user, &stored)) {
+    if (!store_may_change(exchange, request, store) || !find_json(exchange, store, &stored)) {
         return;
     }
     json_t *pointers = read_payload(exchange, request, COAX_FORMAT_JSON);
@@ -159,16 +159,16 @@ static void put_merged(coax_exchange *exchange, struct store *store, int format,
     free(text.bytes);
 }
 
-void store_patch(coax_exchange *exchange, const coax_message *request, void *user) {
+void store_patch(coax_exchange *exchange, const coax_message *request, struct store *store) {
     struct stored stored;
-    if (!store_may_change(exchange, request, user) || !find_json(exchange, user, &stored)) {
+    if (!store_may_change(exchange, request, store) || !find_json(exchange, store, &stored)) {
         return;
     }
     json_t *patch = read_payload(exchange, request, FORMAT_MERGE_PATCH);
     json_t *document = patch != NULL ? read_stored(exchange, &stored) : NULL;
     if (document != NULL) {
         json_t *merged = json_merged(document, patch);
-        put_merged(exchange, user, stored.format, merged);
+        put_merged(exchange, store, stored.format, merged);
         json_decref(merged);
     }
     json_decref(document);

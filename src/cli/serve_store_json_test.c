@@ -13,6 +13,7 @@ enum { MERGE_PATCH = 52 };
 struct served {
     coax_endpoint *endpoint;
     struct store *store;
+    struct store_share share;
 };
 
 static void put(const struct served *served, const char *name, int format, const char *text) {
@@ -31,12 +32,13 @@ static int set_up(void **state) {
     put(served, "broken", COAX_FORMAT_JSON, "{\"on\":");
     put(served, "senml", COAX_FORMAT_SENML_JSON, "[{\"n\":\"t\",\"v\":1}]");
     *state = served;
-    return !serve_add_store(coax_endpoint_site(served->endpoint), served->store, NULL);
+    return !serve_add_store(served->endpoint, served->store, &served->share, NULL);
 }
 
 static int tear_down(void **state) {
     struct served *served = *state;
     coax_endpoint_free(served->endpoint);
+    store_share_free(&served->share);
     store_free(served->store);
     free(served);
     return 0;

@@ -12,6 +12,7 @@
 struct served {
     coax_endpoint *endpoint;
     struct store *store;
+    struct store_share share;
 };
 
 static int set_up(void **state) {
@@ -21,12 +22,13 @@ static int set_up(void **state) {
     served->endpoint = ask_set_up();
     served->store = store_new(seed);
     *state = served;
-    return !serve_add_store(coax_endpoint_site(served->endpoint), served->store, NULL);
+    return !serve_add_store(served->endpoint, served->store, &served->share, NULL);
 }
 
 static int tear_down(void **state) {
     struct served *served = *state;
     coax_endpoint_free(served->endpoint);
+    store_share_free(&served->share);
     store_free(served->store);
     free(served);
     return 0;

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include <coax/coax.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -104,6 +105,44 @@ static void a_hangup_loads_the_credentials_again(void **state) {
     service_close(&service);
 }
 
+/* Each client may meet another thread: what was put is there for all. */
+static void threads_serve_the_same(void **state) {
+    (void)state;
+    enum { THREADS = 4 };
+    struct service_settings settings = {.threads = THREADS};
+    struct service service;
+    assert_int_equal(open_service(&service, &settings), EXIT_OK);
+    assert_int_equal(service.worker_count, THREADS);
+    char uri[128];
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(coax_endpoint_listen(service.workers[i].endpoint, "coap://127.0.0.1:0", NULL), COAX_OK);
+    }
+    assert_int_equal(coax_endpoint_listening_uri(service.endpoint, 0, uri, sizeof uri), COAX_OK);
+    assert_int_equal(service_start(&service), EXIT_OK);
+    for (unsigned i = 0; i < 8; i++) {
+        coax_endpoint *client;
+        char path[160];
+        assert_int_equal(coax_endpoint_new(&client, NULL, NULL), COAX_OK);
+        snprintf(path, sizeof path, "%s/store/a", uri);
+        struct answered answered = {.endpoint = client};
+        coax_request *request;
+        assert_int_equal(coax_request_new(&request, client, COAX_PUT, path, NULL), COAX_OK);
+        assert_int_equal(coax_request_set_payload(request, COAX_FORMAT_TEXT, "x", 1), COAX_OK);
+        assert_int_equal(coax_request_send(request, take_answer, &answered, NULL), COAX_OK);
+        bool readable;
+        while (answered.count == 0) { /* the first endpoint's turns are this thread's */
+            struct pollfd wait = {.fd = coax_endpoint_fd(client), .events = POLLIN};
+            assert_int_equal(service_turn(&service, coax_endpoint_fd(client), 100, &readable), EXIT_OK);
+            (void)poll(&wait, 1, 0);
+            assert_int_equal(coax_endpoint_process(client, NULL), COAX_OK);
+        }
+        assert_int_equal(answered.code, i == 0 ? COAX_CREATED : COAX_CHANGED);
+        coax_endpoint_free(client);
+    }
+    service_stop(&service);
+    service_close(&service);
+}
+
 static void a_signal_ends_the_turn(void **state) {
     (void)state;
     const struct service_settings settings = {.files = NULL};
@@ -122,6 +161,7 @@ int main(void) {
         cmocka_unit_test(it_says_what_is_wrong),
         cmocka_unit_test(a_turn_ends_with_its_limit_or_with_input),
         cmocka_unit_test(a_hangup_loads_the_credentials_again),
+        cmocka_unit_test(threads_serve_the_same),
         cmocka_unit_test(a_signal_ends_the_turn), /* the last: nothing takes a signal back */
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

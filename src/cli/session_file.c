@@ -126,7 +126,7 @@ static int load_key(const char *path, uint8_t key[COAX_SESSIONS_KEY_SIZE]) {
                            COAX_SESSIONS_KEY_SIZE);
 }
 
-int session_file_restore(coax_endpoint *endpoint, const char *path) {
+int session_file_restore(coax_shards *shards, const char *path) {
     uint8_t key[COAX_SESSIONS_KEY_SIZE], *saved;
     size_t size, count;
     coax_error error;
@@ -140,7 +140,7 @@ int session_file_restore(coax_endpoint *endpoint, const char *path) {
     } else if (saved != NULL && (unlink(path) != 0 || !sync_folder(path))) {
         code = fail(path, "cannot remove what is to be used once,");
     } else if (saved != NULL) {
-        enum coax_status status = coax_endpoint_restore_sessions(endpoint, key, saved, size, &count, &error);
+        enum coax_status status = coax_shards_restore_sessions(shards, key, saved, size, &count, &error);
         if (status != COAX_OK) {
             remark("--state '%s': %s; clients shake hands anew", path, error.text);
         }
@@ -153,12 +153,12 @@ int session_file_restore(coax_endpoint *endpoint, const char *path) {
     return code;
 }
 
-int session_file_save(coax_endpoint *endpoint, const char *path) {
+int session_file_save(coax_shards *shards, const char *path) {
     uint8_t key[COAX_SESSIONS_KEY_SIZE], *saved = NULL;
     size_t size = 0;
     coax_error error;
     int code = load_key(path, key);
-    if (code == EXIT_OK && coax_endpoint_save_sessions(endpoint, key, &saved, &size, &error) != COAX_OK) {
+    if (code == EXIT_OK && coax_shards_save_sessions(shards, key, &saved, &size, &error) != COAX_OK) {
         code = complain(EXIT_ERROR, "--state: %s", error.text);
     } else if (code == EXIT_OK && !write_file(path, saved, size)) {
         code = fail(path, "cannot write");

@@ -4,13 +4,13 @@
 #ifndef COAX_CLI_SESSION_FILE_H
 #define COAX_CLI_SESSION_FILE_H
 
-#include <coax/endpoint.h>
+#include <coax/shards.h>
 
 /* Takes up what the file has, if there is one. What cannot be read is no error, but remarked: clients begin anew.
    Returns an exit code, after one sentence on stderr if it is not EXIT_OK: the files cannot be used at all. */
-int session_file_restore(coax_endpoint *endpoint, const char *path);
+int session_file_restore(coax_shards *shards, const char *path);
 
-/* Writes the sessions of all clients into it, and ends them in the endpoint. Returns an exit code, as above. */
-int session_file_save(coax_endpoint *endpoint, const char *path);
+/* Writes the sessions of all clients into it, and ends them. Returns an exit code, as above. */
+int session_file_save(coax_shards *shards, const char *path);
 
 #endif

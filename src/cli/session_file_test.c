@@ -31,16 +31,16 @@ static int tear_down(void **state) {
     return rmdir(folder); /* nothing else was left in it */
 }
 
-static int restore(coax_endpoint *endpoint) {
+static int restore(coax_shards *shards) {
     struct capture capture = capture_begin(stderr);
-    int code = session_file_restore(endpoint, file);
+    int code = session_file_restore(shards, file);
     capture_end(&capture, err, sizeof err);
     return code;
 }
 
-static int save(coax_endpoint *endpoint) {
+static int save(coax_shards *shards) {
     struct capture capture = capture_begin(stderr);
-    int code = session_file_save(endpoint, file);
+    int code = session_file_save(shards, file);
     capture_end(&capture, err, sizeof err);
     return code;
 }
@@ -57,52 +57,60 @@ static void write_file(const char *path, const char *text) {
     close(fd);
 }
 
+static coax_shards *one_shard(void) {
+    coax_shards *shards = NULL;
+    assert_int_equal(coax_shards_new(&shards, 1, NULL, NULL), COAX_OK);
+    return shards;
+}
+
 static void the_file_is_there_while_nobody_serves(void **state) {
     (void)state;
-    struct endpoint_pair pair;
+    struct endpoint_pair pair = {.uri = ""};
     struct answer answer;
-    assert_true(make_pair(&pair, "coaps://127.0.0.1:0"));
-    assert_int_equal(restore(pair.server), EXIT_OK); /* the first time */
+    coax_shards *shards = one_shard();
+    pair.server = coax_shards_endpoint(shards, 0);
+    assert_int_equal(coax_endpoint_new(&pair.client, NULL, NULL), COAX_OK);
+    assert_true(fill_pair(&pair, "coaps://127.0.0.1:0"));
+    assert_int_equal(restore(shards), EXIT_OK); /* the first time */
     assert_string_equal(err, "");
     assert_int_equal(mode_of(key_file), 0600);
     assert_int_equal(mode_of(file), 0);
     assert_int_equal(ask_hello(&pair, NULL, &answer), COAX_OK);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(save(pair.server), EXIT_OK);
+        assert_int_equal(save(shards), EXIT_OK);
         assert_int_equal(mode_of(file), 0600);
-        assert_int_equal(restore(pair.server), EXIT_OK);
+        assert_int_equal(restore(shards), EXIT_OK);
         assert_non_null(strstr(err, "1 sessions taken up"));
         assert_int_equal(mode_of(file), 0);
         assert_int_equal(ask_hello(&pair, NULL, &answer), COAX_OK);
     }
-    free_pair(&pair);
+    coax_endpoint_free(pair.client);
+    coax_shards_free(shards);
 }
 
 static void what_is_no_such_file_is_remarked_and_gone(void **state) {
     (void)state;
-    coax_endpoint *endpoint;
-    assert_int_equal(coax_endpoint_new(&endpoint, NULL, NULL), COAX_OK);
+    coax_shards *shards = one_shard();
     write_file(file, "these are no sessions, but something else that is long enough");
-    assert_int_equal(restore(endpoint), EXIT_OK);
+    assert_int_equal(restore(shards), EXIT_OK);
     assert_non_null(strstr(err, "shake hands anew"));
     assert_int_equal(mode_of(file), 0);
-    coax_endpoint_free(endpoint);
+    coax_shards_free(shards);
 }
 
 static void what_cannot_be_used_is_an_error(void **state) {
     (void)state;
-    coax_endpoint *endpoint;
-    assert_int_equal(coax_endpoint_new(&endpoint, NULL, NULL), COAX_OK);
+    coax_shards *shards = one_shard();
     write_file(key_file, "short");
-    assert_int_equal(restore(endpoint), EXIT_ERROR);
+    assert_int_equal(restore(shards), EXIT_ERROR);
     assert_non_null(strstr(err, "is no key of 32 bytes"));
-    assert_int_equal(save(endpoint), EXIT_ERROR);
+    assert_int_equal(save(shards), EXIT_ERROR);
     assert_int_equal(unlink(key_file), 0);
     struct capture capture = capture_begin(stderr);
-    assert_int_equal(session_file_restore(endpoint, "/nowhere/at/all"), EXIT_ERROR);
+    assert_int_equal(session_file_restore(shards, "/nowhere/at/all"), EXIT_ERROR);
     capture_end(&capture, err, sizeof err);
     assert_non_null(strstr(err, "No such file or directory"));
-    coax_endpoint_free(endpoint);
+    coax_shards_free(shards);
 }
 
 int main(void) {

@@ -1,7 +1,7 @@
 #include "cli/store.h"
 
 #include "base/hash_table.h"
-#include "base/list.h"
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +18,21 @@ struct entry {
 struct store {
     struct hash_table entries;
     struct list_node order;
-    size_t size;                                   /* of all entries */
-    void (*changed)(const char *name, void *user); /* may be NULL */
-    void *changed_user;
+    size_t size; /* of all entries */
+    struct list_node watchers;
+    pthread_mutex_t lock;
 };
 
 static bool has_name(const struct hash_node *node, const void *key) {
     return strcmp(COAX_CONTAINER(node, struct entry, by_name)->name, key) == 0;
+}
+
+static void init_lock(pthread_mutex_t *lock) {
+    pthread_mutexattr_t kind;
+    pthread_mutexattr_init(&kind);
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(lock, &kind);
+    pthread_mutexattr_destroy(&kind);
 }
 
 struct store *store_new(const uint8_t seed[16]) {
@@ -32,18 +40,28 @@ struct store *store_new(const uint8_t seed[16]) {
     if (store != NULL) {
         coax_hash_table_init(&store->entries, seed, has_name);
         list_init(&store->order);
+        list_init(&store->watchers);
+        init_lock(&store->lock);
     }
     return store;
 }
 
-void store_watch(struct store *store, void (*changed)(const char *name, void *user), void *user) {
-    store->changed = changed;
-    store->changed_user = user;
+void store_lock(struct store *store) {
+    pthread_mutex_lock(&store->lock);
+}
+
+void store_unlock(struct store *store) {
+    pthread_mutex_unlock(&store->lock);
+}
+
+void store_watch(struct store *store, struct store_watcher *watcher) {
+    list_append(&store->watchers, &watcher->node);
 }
 
 static void tell(const struct store *store, const char *name) {
-    if (store->changed != NULL) {
-        store->changed(name, store->changed_user);
+    for (struct list_node *at = store->watchers.next; at != &store->watchers; at = at->next) {
+        struct store_watcher *watcher = COAX_CONTAINER(at, struct store_watcher, node);
+        watcher->changed(name, watcher);
     }
 }
 
@@ -67,6 +85,7 @@ void store_free(struct store *store) {
         remove_entry(store, COAX_CONTAINER(list_first(&store->order), struct entry, in_order));
     }
     coax_hash_table_free(&store->entries);
+    pthread_mutex_destroy(&store->lock);
     free(store);
 }
 

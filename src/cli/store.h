@@ -1,7 +1,9 @@
-/* What clients put on the server: representations by name, in memory, bounded in number and size. */
+/* What clients put on the server: representations by name, in memory, bounded in number and size. Threads share it:
+   whoever uses it from several holds its lock meanwhile. */
 #ifndef COAX_CLI_STORE_H
 #define COAX_CLI_STORE_H
 
+#include "base/list.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,8 +32,17 @@ enum store_outcome { STORE_CREATED, STORE_CHANGED, STORE_TOO_LARGE, STORE_FULL, 
 struct store *store_new(const uint8_t seed[16]);
 void store_free(struct store *store); /* NULL is allowed */
 
-/* From now on `changed` hears the name of each entry that is put or removed, afterwards. */
-void store_watch(struct store *store, void (*changed)(const char *name, void *user), void *user);
+/* The same thread may lock it again. */
+void store_lock(struct store *store);
+void store_unlock(struct store *store);
+
+/* From now on `changed` hears the name of each entry that is put or removed, afterwards, in the thread that did it. The
+   watcher outlives the store. */
+struct store_watcher {
+    struct list_node node;
+    void (*changed)(const char *name, struct store_watcher *watcher);
+};
+void store_watch(struct store *store, struct store_watcher *watcher);
 
 /* False if there is no such entry. */
 bool store_find(const struct store *store, const char *name, struct stored *stored);

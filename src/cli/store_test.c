@@ -152,21 +152,28 @@ static void lists_in_order(void **state) {
     assert_string_equal(two.names, "ca");
 }
 
-static void note_name(const char *name, void *user) {
-    strcat(user, name);
+struct note_taker {
+    struct store_watcher watcher;
+    char names[16];
+};
+
+static void note_name(const char *name, struct store_watcher *watcher) {
+    strcat(COAX_CONTAINER(watcher, struct note_taker, watcher)->names, name);
 }
 
 static void says_what_changed(void **state) {
     struct store *store = *state;
-    char names[16] = "";
-    store_watch(store, note_name, names);
+    struct note_taker takers[2] = {{.watcher.changed = note_name}, {.watcher.changed = note_name}};
+    store_watch(store, &takers[0].watcher);
     store_put(store, "a", 0, "x", 1);
     store_put(store, "a", 0, "y", 1);
     store_put(store, "b", 0, "y", STORE_ENTRY_MAXIMUM + 1); /* refused */
     assert_false(store_remove(store, "b"));
+    store_watch(store, &takers[1].watcher);
     store_put(store, "c", 0, "y", 1);
     assert_true(store_remove(store, "a"));
-    assert_string_equal(names, "aaca");
+    assert_string_equal(takers[0].names, "aaca");
+    assert_string_equal(takers[1].names, "ca");
 }
 
 static void free_of_null_is_allowed(void **state) {

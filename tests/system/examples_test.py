@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -65,6 +66,19 @@ class ExamplesTest(unittest.TestCase):
         code, out, words = self.run_example("fetch", uri)
         self.assertEqual((1, ""), (code, out))
         self.assertIn("credentials", words)
+
+    def test_shards(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            uri = f"coap://127.0.0.1:{probe.getsockname()[1]}"
+        server = subprocess.Popen([self.program("shards"), "3", uri], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.addCleanup(self.stop, server)
+        answers = []
+        while len(answers) < 10:
+            self.assertIsNone(server.poll())
+            code, out, _ = self.run_example("fetch", f"{uri}/visitors")
+            answers += [int(out)] if code == 0 else []
+        self.assertEqual(list(range(1, 11)), answers)
 
     def test_two_at_once(self):
         uri = self.serve("coap://127.0.0.1:0")

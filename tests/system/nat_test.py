@@ -86,12 +86,19 @@ class NatTest(unittest.TestCase):
         return lines
 
     def test_an_observation_outlives_a_rebinding(self):
+        self.rebind()
+
+    def test_so_it_does_with_threads(self):
+        """The new address may be another thread's."""
+        self.rebind("--threads", "4")
+
+    def rebind(self, *words):
         with tempfile.TemporaryDirectory() as folder:
             credentials = os.path.join(folder, "credentials.json")
             with open(os.open(credentials, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
                 json.dump({":me": {"dtls": {"psk": {"ascii": "secretPSK"}, "client-identity": {"ascii": "me"}}},
                            f"coaps://{SERVER}/*": ":me"}, file)
-            server = self.start("server", "serve", f"coaps://{SERVER}", "--credentials", credentials, "-v")
+            server = self.start("server", "serve", f"coaps://{SERVER}", "--credentials", credentials, "-v", *words)
             self.assertIn("coaps", server.stdout.readline())
             client = self.start("client", "observe", f"coaps://{SERVER}/time", "--credentials", credentials)
             state = r"^\d{4}-\d\d-\d\dT"

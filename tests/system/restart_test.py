@@ -12,21 +12,12 @@ import subprocess
 import tempfile
 import unittest
 
+import many_clients
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COAX = os.environ.get("COAX", os.path.join(ROOT, "build", "release", "coax"))
-BUILD = os.path.dirname(os.path.abspath(COAX))
 CLIENTS = 1000
 PATIENCE_SECONDS = 120
-
-
-def build(folder):
-    libraries = subprocess.run(["pkg-config", "--libs", "gnutls", "nettle", "jansson"], check=True, text=True,
-                               stdout=subprocess.PIPE).stdout.split()
-    program = os.path.join(folder, "many_clients")
-    subprocess.run(["cc", "-std=c17", "-O1", "-Wall", "-Wextra", "-Werror", "-I", os.path.join(ROOT, "include"),
-                    os.path.join(ROOT, "tests", "system", "many_clients.c"), "-o", program, os.path.join(BUILD, "libcoax.a"),
-                    *libraries, "-pthread"], check=True)
-    return program
 
 
 class RestartTest(unittest.TestCase):
@@ -35,7 +26,7 @@ class RestartTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.folder = folder.name
-        cls.program = build(cls.folder)
+        cls.program = many_clients.build(os.path.dirname(os.path.abspath(COAX)), cls.folder)
         cls.credentials = os.path.join(cls.folder, "credentials.json")
         entry = {"dtls": {"psk": {"ascii": "secretPSK"}, "client-identity": {"ascii": "me"}}}
         with open(os.open(cls.credentials, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
@@ -52,14 +43,12 @@ class RestartTest(unittest.TestCase):
         self.addCleanup(self.stop)
 
     def stop(self):
-        for process in (self.clients, self.server):
-            if process is not None:
-                if process.poll() is None:
-                    process.kill()
-                process.wait()
-                for pipe in (process.stdin, process.stdout, process.stderr):
-                    if pipe is not None:
-                        pipe.close()
+        if self.clients is not None:
+            self.clients.stop()
+        if self.server is not None:
+            self.server.kill()
+            self.server.wait()
+            self.server.stdout.close()
 
     def serve(self):
         """With the socket as descriptor 3; see sd_listen_fds(3)."""
@@ -72,44 +61,21 @@ class RestartTest(unittest.TestCase):
         self.assertIn("coaps://", self.server.stdout.readline())
 
     def observe(self):
-        self.clients = subprocess.Popen([self.program, self.uri, self.credentials, str(CLIENTS)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True, bufsize=1)
-        self.assertEqual("ready\n", self.clients.stdout.readline())
-
-    def say(self, line):
-        self.clients.stdin.write(line + "\n")
-        self.clients.stdin.flush()
-
-    def ask_all(self):
-        self.say("ask")
-        return self.clients.stdout.readline().strip()
-
-    def report(self):
-        self.say("report")
-        words = self.clients.stdout.readline().split()
-        return {words[i]: int(words[i + 1]) for i in range(0, len(words), 2)}
-
-    def wait_for(self, **wanted):
-        """The clients work on while they are asked: each report is a turn of theirs."""
-        for _ in range(100_000):
-            report = self.report()
-            if all(report[name] == value for name, value in wanted.items()):
-                return
-        self.fail(f"{wanted} never came: {report}")
+        self.clients = many_clients.ManyClients(self.program, self.uri, self.credentials, CLIENTS)
 
     def test_with_its_sessions(self):
         self.serve()
         self.observe()
-        self.assertEqual(f"answered {CLIENTS} failed 0", self.ask_all())
+        self.assertEqual(f"answered {CLIENTS} failed 0", self.clients.ask_all())
         self.server.send_signal(signal.SIGTERM)
         self.assertEqual(0, self.server.wait(PATIENCE_SECONDS))
         self.assertTrue(os.path.exists(self.state))
-        self.say("ask")  # while nobody serves: it waits in the socket, or is sent again
+        self.clients.say("ask")  # while nobody serves: it waits in the socket, or is sent again
         self.serve()
-        self.assertEqual(f"answered {CLIENTS} failed 0", self.clients.stdout.readline().strip())
+        self.assertEqual(f"answered {CLIENTS} failed 0", self.clients.read())
         self.assertFalse(os.path.exists(self.state))
-        self.assertEqual(f"answered {CLIENTS} failed 0", self.ask_all())
-        self.wait_for(opened=CLIENTS, lost=0, current=CLIENTS)
+        self.assertEqual(f"answered {CLIENTS} failed 0", self.clients.ask_all())
+        self.clients.wait_for(opened=CLIENTS, lost=0, current=CLIENTS)
 
     def test_after_a_kill(self):
         self.serve()
@@ -118,9 +84,9 @@ class RestartTest(unittest.TestCase):
         self.server.wait()
         self.assertFalse(os.path.exists(self.state))
         self.serve()
-        self.assertEqual(f"answered 0 failed {CLIENTS}", self.ask_all())  # by sessions that nobody knows
-        self.assertEqual(f"answered {CLIENTS} failed 0", self.ask_all())
-        self.wait_for(opened=2 * CLIENTS, lost=CLIENTS, current=CLIENTS)
+        self.assertEqual(f"answered 0 failed {CLIENTS}", self.clients.ask_all())  # by sessions that nobody knows
+        self.assertEqual(f"answered {CLIENTS} failed 0", self.clients.ask_all())
+        self.clients.wait_for(opened=2 * CLIENTS, lost=CLIENTS, current=CLIENTS)
 
 
 if __name__ == "__main__":

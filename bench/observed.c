@@ -1,8 +1,8 @@
-/* A server for bench/run: one resource, /value, which anybody may PUT and observe, with room for many observers.
+/* A server for bench/run: one resource, /value, which anybody may PUT and observe, with room for many peers.
 
-   observed OBSERVERS
+   observed PEERS [CREDENTIALS-FILE]
 
-   It prints its URI, and serves until it is ended. */
+   It prints its URI, that of coap or, with credentials, of coaps on all addresses, and serves until it is ended. */
 #include <coax/coax.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ int main(int count, char **arguments) {
     coax_endpoint_config settings = COAX_ENDPOINT_CONFIG_INIT;
     coax_resource_config resource = COAX_RESOURCE_CONFIG_INIT;
     settings.max_observers = count > 1 ? (uint32_t)strtoul(arguments[1], NULL, 10) : settings.max_observers;
-    settings.max_peers = settings.max_observers + 1000;
+    settings.max_peers = settings.max_sessions = settings.max_observers + 1000;
     settings.max_replies = settings.max_observers + 1000;
     resource.get = get;
     resource.put = put;
@@ -47,7 +47,9 @@ int main(int count, char **arguments) {
     resource.observable = true;
     if (coax_endpoint_new(&endpoint, &settings, &error) != COAX_OK
         || (value.resource = coax_site_add(coax_endpoint_site(endpoint), "value", &resource, &error)) == NULL
-        || coax_endpoint_listen(endpoint, "coap://127.0.0.1:0", &error) != COAX_OK
+        || (count > 2
+            && coax_credentials_load_file(coax_endpoint_credentials(endpoint), arguments[2], NULL, &error) != COAX_OK)
+        || coax_endpoint_listen(endpoint, count > 2 ? "coaps://0.0.0.0:0" : "coap://127.0.0.1:0", &error) != COAX_OK
         || coax_endpoint_listening_uri(endpoint, 0, uri, sizeof uri) != COAX_OK) {
         fprintf(stderr, "observed: %s\n", error.text);
         return 1;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_BUCKET_COUNT = 16 };
+enum { FIRST_SLOT_COUNT = 16 };
 
 struct siphash {
     uint64_t v0, v1, v2, v3;
@@ -82,9 +82,10 @@ void coax_hash_table_init(struct hash_table *table, const uint8_t seed[16],
 }
 
 void coax_hash_table_free(struct hash_table *table) {
-    free(table->buckets);
-    table->buckets = NULL;
-    table->bucket_count = 0;
+    free(table->nodes);
+    table->nodes = NULL;
+    table->tags = NULL;
+    table->slot_count = 0;
     table->count = 0;
 }
 
@@ -92,83 +93,105 @@ uint64_t coax_hash_table_hash(const struct hash_table *table, const void *data, 
     return coax_siphash(table->key, data, size);
 }
 
-static struct hash_node **bucket_of(const struct hash_table *table, uint64_t hash) {
-    return &table->buckets[hash & (table->bucket_count - 1)];
+/* Never 0; its other bits say where a node would like to be. */
+static uint32_t tag_of(uint64_t hash) {
+    return (uint32_t)hash | UINT32_C(0x80000000);
 }
 
-static void push(struct hash_table *table, struct hash_node *node) {
-    struct hash_node **bucket = bucket_of(table, node->hash);
-    node->next = *bucket;
-    *bucket = node;
+static size_t home_of(const struct hash_table *table, uint32_t tag) {
+    return tag & (table->slot_count - 1);
 }
 
-static void move_nodes(struct hash_table *table, struct hash_node **buckets, size_t bucket_count) {
-    for (size_t i = 0; i < bucket_count; i++) {
-        struct hash_node *next = NULL;
-        for (struct hash_node *node = buckets[i]; node != NULL; node = next) {
-            next = node->next;
-            push(table, node);
-        }
+static size_t next_of(const struct hash_table *table, size_t slot) {
+    return (slot + 1) & (table->slot_count - 1);
+}
+
+/* Linear probing: in the first slot from its home on that is free. */
+static void put(struct hash_table *table, struct hash_node *node, uint32_t tag) {
+    size_t slot = home_of(table, tag);
+    while (table->tags[slot] != 0) {
+        slot = next_of(table, slot);
     }
+    table->tags[slot] = tag;
+    table->nodes[slot] = node;
 }
 
 /* False if memory ran out; the table is as before then. */
 static bool grow(struct hash_table *table) {
-    struct hash_node **old = table->buckets;
-    size_t old_count = table->bucket_count;
-    if (old_count > SIZE_MAX / 2) {
+    const struct hash_table old = *table;
+    size_t count = old.slot_count == 0 ? FIRST_SLOT_COUNT : old.slot_count * 2;
+    if (count > UINT32_C(1) << 31) {
         return false;
     }
-    size_t count = old_count == 0 ? FIRST_BUCKET_COUNT : old_count * 2;
-    struct hash_node **buckets = calloc(count, sizeof *buckets);
-    if (buckets == NULL) {
+    struct hash_node **nodes = calloc(count, sizeof *nodes + sizeof *table->tags);
+    if (nodes == NULL) {
         return false;
     }
-    table->buckets = buckets;
-    table->bucket_count = count;
-    move_nodes(table, old, old_count);
-    free(old);
+    table->nodes = nodes;
+    table->tags = (uint32_t *)(void *)(nodes + count);
+    table->slot_count = count;
+    for (size_t i = 0; i < old.slot_count; i++) {
+        if (old.tags[i] != 0) {
+            put(table, old.nodes[i], old.tags[i]);
+        }
+    }
+    free(old.nodes);
     return true;
 }
 
 struct hash_node *coax_hash_table_find(const struct hash_table *table, uint64_t hash, const void *key) {
-    if (table->bucket_count == 0) {
+    if (table->slot_count == 0) {
         return NULL;
     }
-    struct hash_node *node = *bucket_of(table, hash);
-    while (node != NULL && !(node->hash == hash && table->equal(node, key))) {
-        node = node->next;
+    uint32_t tag = tag_of(hash);
+    for (size_t slot = home_of(table, tag); table->tags[slot] != 0; slot = next_of(table, slot)) {
+        struct hash_node *node = table->tags[slot] == tag ? table->nodes[slot] : NULL;
+        if (node != NULL && node->hash == hash && table->equal(node, key)) {
+            return node;
+        }
     }
-    return node;
+    return NULL;
 }
 
 enum coax_status coax_hash_table_insert(struct hash_table *table, struct hash_node *node, uint64_t hash) {
-    /* A full table that cannot grow goes on with longer chains. */
-    if (table->count >= table->bucket_count && !grow(table) && table->bucket_count == 0) {
+    /* A table that should grow and cannot goes on until one slot is left, at which searches end. */
+    if ((table->count + 1) * 3 > table->slot_count * 2 && !grow(table) && table->count + 1 >= table->slot_count) {
         return COAX_E_NO_MEMORY;
     }
     node->hash = hash;
-    push(table, node);
+    put(table, node, tag_of(hash));
     table->count++;
     return COAX_OK;
 }
 
-void coax_hash_table_remove(struct hash_table *table, struct hash_node *node) {
-    struct hash_node **link = bucket_of(table, node->hash);
-    while (*link != node) {
-        link = &(*link)->next;
+/* Those behind a slot that becomes free move up, unless that is before their home. */
+static void close_gap(struct hash_table *table, size_t gap) {
+    size_t mask = table->slot_count - 1;
+    for (size_t slot = next_of(table, gap); table->tags[slot] != 0; slot = next_of(table, slot)) {
+        size_t distance = (slot - home_of(table, table->tags[slot])) & mask;
+        if (distance >= ((slot - gap) & mask)) {
+            table->tags[gap] = table->tags[slot];
+            table->nodes[gap] = table->nodes[slot];
+            gap = slot;
+        }
     }
-    *link = node->next;
-    node->next = NULL;
+    table->tags[gap] = 0;
+}
+
+void coax_hash_table_remove(struct hash_table *table, struct hash_node *node) {
+    uint32_t tag = tag_of(node->hash);
+    size_t slot = home_of(table, tag);
+    while (table->tags[slot] != tag || table->nodes[slot] != node) {
+        slot = next_of(table, slot);
+    }
+    close_gap(table, slot);
     table->count--;
 }
 
 void coax_hash_table_each(struct hash_table *table, void (*visit)(struct hash_node *node, void *user), void *user) {
-    for (size_t i = 0; i < table->bucket_count; i++) {
-        struct hash_node *next = NULL;
-        for (struct hash_node *node = table->buckets[i]; node != NULL; node = next) {
-            next = node->next;
-            visit(node, user);
+    for (size_t i = 0; i < table->slot_count; i++) {
+        if (table->tags[i] != 0) {
+            visit(table->nodes[i], user);
         }
     }
 }

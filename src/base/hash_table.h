@@ -1,5 +1,6 @@
 /* A hash table of intrusive nodes with a secret key (SipHash-2-4), so that a peer cannot choose colliding keys. It
- * grows in one step by doubling, never shrinks. */
+   grows in one step by doubling, never shrinks. Nodes are looked at only when they are found: who is not in the table
+   costs one cache line. */
 #ifndef COAX_BASE_HASH_TABLE_H
 #define COAX_BASE_HASH_TABLE_H
 
@@ -11,13 +12,13 @@ uint64_t coax_siphash(const uint8_t key[16], const void *data, size_t size);
 
 /* Embedded in what is stored. */
 struct hash_node {
-    struct hash_node *next;
     uint64_t hash;
 };
 
 struct hash_table {
-    struct hash_node **buckets;
-    size_t bucket_count; /* a power of two, or 0 */
+    struct hash_node **nodes; /* `slot_count` of them, and as many tags behind them */
+    uint32_t *tags;           /* of the nodes' hashes; 0: the slot is free */
+    size_t slot_count;        /* a power of two, or 0 */
     size_t count;
     uint8_t key[16];
     /* Whether a node's key equals `key`. */
@@ -28,7 +29,7 @@ struct hash_table {
 void coax_hash_table_init(struct hash_table *table, const uint8_t seed[16],
                           bool (*equal)(const struct hash_node *node, const void *key));
 
-/* Frees the buckets, not the nodes. */
+/* Frees the slots, not the nodes. */
 void coax_hash_table_free(struct hash_table *table);
 
 /* The hash of key bytes, for the functions below: keys that are equal must have equal bytes. */
@@ -36,8 +37,8 @@ uint64_t coax_hash_table_hash(const struct hash_table *table, const void *data, 
 
 struct hash_node *coax_hash_table_find(const struct hash_table *table, uint64_t hash, const void *key);
 
-/* Inserts a node (not yet in the table; equal keys are not looked for). COAX_E_NO_MEMORY only when there are no buckets
- * at all. */
+/* Inserts a node (not yet in the table; equal keys are not looked for). COAX_E_NO_MEMORY when the table is full and
+ * cannot grow. */
 enum coax_status coax_hash_table_insert(struct hash_table *table, struct hash_node *node, uint64_t hash);
 
 /* Removes a node that is in the table. */

@@ -105,7 +105,7 @@ static void finds_what_was_inserted_and_not_what_was_removed(void **state) {
         insert(&table, &entries[i]);
     }
     assert_int_equal(table.count, COUNT);
-    assert_true(table.bucket_count >= COUNT);
+    assert_true(table.slot_count >= COUNT);
     for (uint32_t i = 0; i < COUNT; i++) {
         assert_ptr_equal(find(&table, i * 3), &entries[i]);
         assert_null(find(&table, i * 3 + 1));
@@ -128,12 +128,43 @@ static void nodes_of_one_hash_are_told_apart(void **state) {
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(coax_hash_table_insert(&table, &entries[i].node, 42), COAX_OK);
     }
-    coax_hash_table_remove(&table, &entries[1].node); /* from the middle of the chain */
+    coax_hash_table_remove(&table, &entries[1].node); /* from the middle */
     for (size_t i = 0; i < 4; i++) {
         struct hash_node *expected = i == 1 ? NULL : &entries[i].node;
         assert_ptr_equal(coax_hash_table_find(&table, 42, &entries[i].key), expected);
     }
-    assert_null(coax_hash_table_find(&table, 42 + table.bucket_count, &entries[0].key));
+    assert_null(coax_hash_table_find(&table, 42 + table.slot_count, &entries[0].key));
+    coax_hash_table_free(&table);
+}
+
+/* Beside a list of what is in it: many runs of slots that begin, meet, wrap around and close again. */
+static void slots_that_become_free_are_closed(void **state) {
+    (void)state;
+    enum { KEYS = 300, STEPS = 200000 };
+    static struct entry entries[KEYS];
+    static bool is_in[KEYS];
+    struct hash_table table;
+    uint32_t random = 1;
+    size_t count = 0;
+    coax_hash_table_init(&table, seed, equal);
+    for (int step = 0; step < STEPS; step++) {
+        random = random * 1664525 + 1013904223;
+        uint32_t key = (random >> 8) % KEYS;
+        struct entry *entry = &entries[key];
+        entry->key = key;
+        uint64_t hash = key / 3 * UINT64_C(0x100000007) + 250; /* three of each, in neighbourhoods */
+        if (is_in[key]) {
+            coax_hash_table_remove(&table, &entry->node);
+        } else {
+            assert_int_equal(coax_hash_table_insert(&table, &entry->node, hash), COAX_OK);
+        }
+        is_in[key] = !is_in[key];
+        count = is_in[key] ? count + 1 : count - 1;
+        assert_int_equal(table.count, count);
+        uint32_t other = (random >> 4) % KEYS;
+        struct hash_node *found = coax_hash_table_find(&table, other / 3 * UINT64_C(0x100000007) + 250, &other);
+        assert_ptr_equal(found, is_in[other] ? &entries[other].node : NULL);
+    }
     coax_hash_table_free(&table);
 }
 
@@ -193,6 +224,7 @@ int main(void) {
         cmocka_unit_test(an_empty_table_finds_nothing),
         cmocka_unit_test(finds_what_was_inserted_and_not_what_was_removed),
         cmocka_unit_test(nodes_of_one_hash_are_told_apart),
+        cmocka_unit_test(slots_that_become_free_are_closed),
         cmocka_unit_test(each_visits_every_node_once),
         cmocka_unit_test(each_may_free_the_nodes),
         cmocka_unit_test(another_key_gives_other_hashes),

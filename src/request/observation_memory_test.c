@@ -30,7 +30,7 @@ static void serve(struct scene *scene, const struct coax_message *get, char vers
     };
     assert_int_equal(coax_datagram_encode(&answer, data, sizeof data, &size), COAX_OK);
     struct path path = client_path(9);
-    scene->fixture.wire.random_byte = (scene->fixture.wire.random_byte + 1) % 16; /* the next token is another one */
+    scene->fixture.wire.random_byte = (scene->fixture.wire.random_byte + 1) % 256; /* the next token is another one */
     coax_stack_receive(scene->fixture.stack, &path, false, false, data, size);
 }
 

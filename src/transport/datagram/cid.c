@@ -9,7 +9,7 @@ static uint64_t cid_hash(const struct datagram_layer *layer, const uint8_t *cid)
 
 static struct peer *find(const struct datagram_layer *layer, const uint8_t *cid) {
     struct hash_node *node = coax_hash_table_find(&layer->cids, cid_hash(layer, cid), cid);
-    return node == NULL ? NULL : COAX_CONTAINER(node, struct peer, cid_node);
+    return node == NULL ? NULL : COAX_CONTAINER(node, struct peer, link[0].cid_node);
 }
 
 struct peer *coax_peer_find_by_cid(const struct datagram_layer *layer, const uint8_t *datagram, size_t size) {
@@ -30,29 +30,31 @@ static void mark_shard(const struct datagram_layer *layer, uint8_t *cid) {
 struct bytes coax_peer_give_cid(struct peer *peer) {
     struct datagram_layer *layer = peer->layer;
     if (layer->settings.connection_ids) {
-        layer->output.random(layer->output.user, peer->cid, sizeof peer->cid);
-        mark_shard(layer, peer->cid);
+        layer->output.random(layer->output.user, peer->link->cid, sizeof peer->link->cid);
+        mark_shard(layer, peer->link->cid);
         /* One of 2^64 that is taken already is no reason to try again. */
-        peer->has_cid = find(layer, peer->cid) == NULL
-                        && coax_hash_table_insert(&layer->cids, &peer->cid_node, cid_hash(layer, peer->cid)) == COAX_OK;
+        peer->link->has_cid =
+            find(layer, peer->link->cid) == NULL
+            && coax_hash_table_insert(&layer->cids, &peer->link->cid_node, cid_hash(layer, peer->link->cid)) == COAX_OK;
     }
-    return bytes_of(peer->cid, peer->has_cid ? sizeof peer->cid : 0);
+    return bytes_of(peer->link->cid, peer->link->has_cid ? sizeof peer->link->cid : 0);
 }
 
 bool coax_peer_keep_cid(struct peer *peer, struct bytes cid) {
     struct datagram_layer *layer = peer->layer;
-    if (cid.size != sizeof peer->cid || find(layer, cid.data) != NULL) {
+    if (cid.size != sizeof peer->link->cid || find(layer, cid.data) != NULL) {
         return false;
     }
-    memcpy(peer->cid, cid.data, sizeof peer->cid);
-    peer->has_cid = coax_hash_table_insert(&layer->cids, &peer->cid_node, cid_hash(layer, peer->cid)) == COAX_OK;
-    return peer->has_cid;
+    memcpy(peer->link->cid, cid.data, sizeof peer->link->cid);
+    peer->link->has_cid =
+        coax_hash_table_insert(&layer->cids, &peer->link->cid_node, cid_hash(layer, peer->link->cid)) == COAX_OK;
+    return peer->link->has_cid;
 }
 
 void coax_peer_take_cid(struct peer *peer) {
-    if (peer->has_cid) {
-        coax_hash_table_remove(&peer->layer->cids, &peer->cid_node);
-        peer->has_cid = false;
+    if (peer->link->has_cid) {
+        coax_hash_table_remove(&peer->layer->cids, &peer->link->cid_node);
+        peer->link->has_cid = false;
     }
 }
 
@@ -61,15 +63,15 @@ void coax_peer_take_cid(struct peer *peer) {
 bool coax_peer_comes_from(struct peer *peer, const struct path *path, size_t size) {
     uint64_t credit = (uint64_t)size * AMPLIFICATION_MAXIMUM;
     bool is_homeless = peer->is_ready && !peer->in_table;
-    if (!is_homeless && memcmp(&peer->path, path, sizeof *path) == 0) {
-        peer->credit += credit;
+    if (!is_homeless && peer_is_on(peer, path)) {
+        peer->link->credit += credit;
         return true;
     }
     if (!peer->is_ready) {
         return false; /* a handshake stays where it began: its cookie is for that address */
     }
-    peer->arrival = path;
-    peer->arrival_credit = credit;
+    peer->link->arrival = path;
+    peer->link->arrival_credit = credit;
     return true;
 }
 
@@ -86,7 +88,8 @@ static bool free_path(struct datagram_layer *layer, const struct path *path) {
     if (occupant == NULL) {
         return true;
     }
-    if (occupant->has_cid && occupant->is_ready && occupant->successor == NULL) {
+    if (peer_is_secure(occupant) && occupant->link->has_cid && occupant->is_ready
+        && occupant->link->successor == NULL) {
         leave_table(occupant);
         return true;
     }
@@ -95,41 +98,41 @@ static bool free_path(struct datagram_layer *layer, const struct path *path) {
 
 /* RFC 9146 section 6: only what is authentic and newer than all before shows that the peer is elsewhere. */
 void coax_peer_arrived(struct peer *peer) {
-    const struct path *path = peer->arrival;
+    const struct path *path = peer->link->arrival;
     if (path == NULL || !free_path(peer->layer, path)) {
         return;
     }
     leave_table(peer);
-    peer->path = *path;
     peer->remote.address = path->remote;
     peer->remote.local = path->local;
+    peer->channel = path->channel;
     (void)coax_peer_insert(peer); /* without memory it is found by its Connection ID alone */
-    peer->has_moved = peer->is_unproven = true;
-    peer->moved_at = peer->layer->now;
-    peer->credit = peer->arrival_credit;
-    peer->arrival = NULL;
+    peer->link->has_moved = peer->link->is_unproven = true;
+    peer->link->moved_at = peer->layer->now;
+    peer->link->credit = peer->link->arrival_credit;
+    peer->link->arrival = NULL;
 }
 
 /* That it receives there, an answer to a ping shows (RFC 7252 section 4.3). */
 void coax_peer_has_come(struct peer *peer) {
-    peer->arrival = NULL;
-    if (peer->has_moved && peer->is_unproven && !peer->remote.is_gone) {
+    peer->link->arrival = NULL;
+    if (peer->link->has_moved && peer->link->is_unproven && !peer->remote.is_gone) {
         const struct coax_message ping = {.type = COAX_CON, .code = COAX_EMPTY};
         (void)coax_transmit_message(&peer->remote, &ping, true, NULL, NULL);
     }
-    peer->has_moved = false;
+    peer->link->has_moved = false;
 }
 
 bool coax_peer_may_send(struct peer *peer, size_t size) {
-    if (peer->is_unproven && size > peer->credit) {
+    if (peer->link->is_unproven && size > peer->link->credit) {
         return false; /* it counts as lost */
     }
-    peer->credit -= peer->is_unproven ? size : 0;
+    peer->link->credit -= peer->link->is_unproven ? size : 0;
     return true;
 }
 
 void coax_peer_proven(struct peer *peer, coax_instant sent) {
-    if (sent >= peer->moved_at) {
-        peer->is_unproven = false;
+    if (peer_is_secure(peer) && sent >= peer->link->moved_at) {
+        peer->link->is_unproven = false;
     }
 }

@@ -18,14 +18,14 @@ static void a_client_that_moves_keeps_its_session(void **state) {
     start(&world, NULL, right_key);
     expect_answer(&world, 0);
     struct peer *peer = peer_at(&world, 2);
-    assert_true(peer->has_cid);
+    assert_true(peer->link->has_cid);
     for (uint8_t host = 50; host < 60; host++) {
         world.hosts[0] = host;
         expect_answer(&world, 0);
         assert_ptr_equal(peer_at(&world, host), peer);
         assert_int_equal(peer->remote.address.ip[15], host);
         assert_null(peer_at(&world, host == 50 ? 2 : (uint8_t)(host - 1)));
-        assert_false(peer->is_unproven); /* the ping was answered */
+        assert_false(peer->link->is_unproven); /* the ping was answered */
     }
     assert_int_equal(world.server.layer.session_count, 1);
     assert_int_equal(world.server.lost_count, 0);
@@ -39,7 +39,7 @@ static void without_an_id_it_is_a_stranger(void **state) {
     without_ids(&settings);
     start(&world, &settings, right_key);
     expect_answer(&world, 0);
-    assert_false(peer_at(&world, 2)->has_cid);
+    assert_false(peer_at(&world, 2)->link->has_cid);
     assert_int_equal(world.server.layer.cids.count, 0);
     world.hosts[0] = 50;
     struct watched_delivery watched;
@@ -97,7 +97,7 @@ static void an_address_that_does_not_answer_gets_little(void **state) {
     struct wire_datagram stolen = *last_of(&world.clients[0]);
     forge(&world, &stolen, 66);
     assert_ptr_equal(peer_at(&world, 66), peer);
-    assert_true(peer->is_unproven);
+    assert_true(peer->link->is_unproven);
     for (int i = 0; i < 20; i++) { /* what the server has to say, and its pings */
         (void)fixture_send_get(&world.server, &peer->remote, false, (uint8_t)(100 + i), &said[i], NULL);
         set_time(&world, world.server.now + COAX_SECOND);
@@ -115,7 +115,7 @@ static void an_address_that_does_not_answer_gets_little(void **state) {
     assert_int_equal(watched.acknowledged, 1);
     assert_ptr_equal(peer_at(&world, 2), peer);
     assert_null(peer_at(&world, 66));
-    assert_false(peer->is_unproven);
+    assert_false(peer->link->is_unproven);
     stop(&world);
 }
 
@@ -192,9 +192,9 @@ static void a_handshake_ends_where_it_began(void **state) {
                 const struct peer *handshaking = peer_at(&world, 2);
                 assert_false(handshaking->is_ready);
                 copy.data[0] = DTLS_CONTENT_CID;
-                memcpy(copy.data + 11, handshaking->cid, sizeof handshaking->cid);
+                memcpy(copy.data + 11, handshaking->link->cid, sizeof handshaking->link->cid);
                 forge(&world, &copy, 66);
-                assert_null(handshaking->arrival);
+                assert_null(handshaking->link->arrival);
                 copy = *sent;
             }
             to_server(&world, 0, &copy);
@@ -219,7 +219,7 @@ static void an_id_is_given_once(void **state) {
     world.server.wire.random_byte = 7;
     for (unsigned i = 0; i < 2; i++) {
         expect_answer(&world, i);
-        assert_int_equal(peer_at(&world, (uint8_t)(i + 2))->has_cid, i == 0);
+        assert_int_equal(peer_at(&world, (uint8_t)(i + 2))->link->has_cid, i == 0);
     }
     stop(&world);
 }
@@ -277,7 +277,7 @@ static void an_id_names_its_shard(void **state) {
         for (uint32_t client = 0; client < CLIENTS; client++) {
             make_shard(&world, (client * 17) % counts[i], counts[i]);
             expect_answer(&world, client);
-            assert_int_equal(server_peer(&world, client)->cid[0] % counts[i], world.server.layer.shard);
+            assert_int_equal(server_peer(&world, client)->link->cid[0] % counts[i], world.server.layer.shard);
         }
         stop(&world);
     }

@@ -1,6 +1,7 @@
 #include "transport/datagram/cocoa.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum {
     SECOND_US = 1000000,
@@ -41,7 +42,7 @@ static uint32_t at_most(uint64_t value, uint32_t maximum) {
 }
 
 uint32_t coax_cocoa_timeout_ms(struct cocoa *cocoa, coax_instant now, uint32_t blind_ms, uint32_t unconfirmed) {
-    if (cocoa->rto == 0) {
+    if (cocoa == NULL || cocoa->rto == 0) {
         uint32_t maximum = blind_ms > RTO_MAXIMUM_MS ? blind_ms : RTO_MAXIMUM_MS;
         return at_most(blind_ms * ((uint64_t)unconfirmed + 1), maximum);
     }

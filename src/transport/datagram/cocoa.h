@@ -22,7 +22,8 @@ struct cocoa {
 };
 
 /* The timeout of a message that goes out while so many others are unconfirmed; `blind_ms` is that of a peer of which
-   nothing is known. What was not confirmed by new measurements for long moves back to the usual range first. */
+   nothing is known: `cocoa` is NULL then, or empty. What was not confirmed by new measurements for long moves back to
+   the usual range first. */
 uint32_t coax_cocoa_timeout_ms(struct cocoa *cocoa, coax_instant now, uint32_t blind_ms, uint32_t unconfirmed);
 
 /* The timeout after this one: small ones grow faster, large ones more slowly, and none past 32 s. */

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 
 static bool peer_has_path(const struct hash_node *node, const void *key) {
-    return memcmp(&COAX_CONTAINER(node, struct peer, node)->path, key, sizeof(struct path)) == 0;
+    return peer_is_on(COAX_CONTAINER(node, struct peer, node), key);
 }
 
 static bool peer_has_cid(const struct hash_node *node, const void *key) {
-    return memcmp(COAX_CONTAINER(node, struct peer, cid_node)->cid, key, DTLS_OWN_CID_SIZE) == 0;
+    return memcmp(COAX_CONTAINER(node, struct peer, link[0].cid_node)->link->cid, key, DTLS_OWN_CID_SIZE) == 0;
 }
 
 static bool transmission_has_key(const struct hash_node *node, const void *key) {
@@ -49,7 +49,10 @@ enum coax_status coax_datagram_layer_init(struct datagram_layer *layer, const st
     layer->reply_timer.fire = coax_replies_expire;
     /* Remotes that are gone but still referenced take places too, and a new handshake may stand beside the old session.
      */
-    coax_pool_init(&layer->peer_pool, sizeof(struct peer), (size_t)settings->max_peers * 2 + settings->max_requests);
+    size_t peers = (size_t)settings->max_peers * 2 + settings->max_requests;
+    coax_pool_init(&layer->peer_pool, sizeof(struct peer), peers);
+    coax_pool_init(&layer->secure_peer_pool, sizeof(struct peer) + sizeof(struct dtls_link), peers);
+    coax_pool_init(&layer->cocoa_pool, sizeof(struct cocoa), peers);
     size_t messages = (size_t)settings->max_requests + settings->max_replies;
     coax_pool_init(&layer->transmission_pool, sizeof(struct transmission), messages);
     coax_pool_init(&layer->reply_pool, sizeof(struct incoming), settings->max_replies);
@@ -64,8 +67,8 @@ enum coax_status coax_datagram_layer_init(struct datagram_layer *layer, const st
 static void end_peer(struct hash_node *node, void *user) {
     struct peer *peer = COAX_CONTAINER(node, struct peer, node);
     peer->in_table = false; /* the table is being torn down around it */
-    if (peer->successor != NULL) {
-        struct peer *successor = peer->successor;
+    struct peer *successor = peer_successor(peer);
+    if (successor != NULL) {
         coax_peer_end(successor, user);
     }
     coax_peer_end(peer, user);
@@ -73,8 +76,8 @@ static void end_peer(struct hash_node *node, void *user) {
 
 /* Its address is another peer's by now (see dtls_link.c). */
 static void end_homeless(struct hash_node *node, void *user) {
-    struct peer *peer = COAX_CONTAINER(node, struct peer, cid_node);
-    peer->has_cid = false; /* as above */
+    struct peer *peer = COAX_CONTAINER(node, struct peer, link[0].cid_node);
+    peer->link->has_cid = false; /* as above */
     coax_peer_end(peer, user);
 }
 
@@ -92,6 +95,8 @@ void coax_datagram_layer_free(struct datagram_layer *layer) {
     coax_pool_free(&layer->transmission_pool);
     coax_pool_free(&layer->reply_pool);
     coax_pool_free(&layer->peer_pool);
+    coax_pool_free(&layer->secure_peer_pool);
+    coax_pool_free(&layer->cocoa_pool);
     coax_wipe_free(layer->scratch, layer->scratch_size); /* the last message */
 }
 
@@ -149,7 +154,7 @@ void coax_datagram_unreachable(struct datagram_layer *layer, const struct path *
     }
     /* Nobody authenticates what the network says: a server's session stays, as its client may have it still. A client
        makes another one when it asks again. */
-    if (peer->session != NULL && peer->path.local.port == 0) {
+    if (peer->session != NULL && peer->remote.local.port == 0) {
         coax_peer_end(peer, error);
         return;
     }

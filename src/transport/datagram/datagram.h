@@ -60,7 +60,8 @@ struct datagram_layer {
     struct list_node idle_sessions; /* the same, of those with a DTLS session */
     struct list_node handshakes;    /* server handshakes under way, the oldest first */
     uint32_t peer_count, session_count, handshake_count;
-    struct pool peer_pool;
+    struct pool peer_pool, secure_peer_pool;
+    struct pool cocoa_pool; /* of peers whose round trips were measured */
 
     struct hash_table transmissions; /* messages sent, by peer and message ID */
     struct pool transmission_pool;

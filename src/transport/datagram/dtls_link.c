@@ -4,19 +4,21 @@
 #include "base/error.h"
 #include <stdlib.h>
 
-/* Where a ClientHello has its random (RFC 6347 section 4.2.2): behind record header, handshake header and version. */
-enum { HELLO_RANDOM_OFFSET = 13 + 12 + 2 };
+/* Where a ClientHello has the end of its random (RFC 6347 section 4.2.2): behind record header, handshake header,
+   version, and the first 24 bytes of it, of which some clients make the time. */
+enum { HELLO_RANDOM_OFFSET = 13 + 12 + 2 + 24 };
 
 static void link_transmit(void *user, const uint8_t *datagram, size_t size) {
     struct peer *peer = user;
     if (coax_peer_may_send(peer, size)) {
-        peer->layer->output.transmit(peer->layer->output.user, &peer->path, datagram, size);
+        const struct path path = peer_path(peer);
+        peer->layer->output.transmit(peer->layer->output.user, &path, datagram, size);
     }
 }
 
 /* The new handshake has authenticated its peer: only now the old session goes (RFC 6347 section 4.2.8). */
 static void replace_predecessor(struct peer *peer) {
-    struct peer *predecessor = peer->predecessor;
+    struct peer *predecessor = peer->link->predecessor;
     if (predecessor != NULL) {
         coax_error error;
         coax_fail(&error, COAX_E_DROPPED, "The peer restarted and began a new session; ask again");
@@ -25,8 +27,8 @@ static void replace_predecessor(struct peer *peer) {
 }
 
 static void leave_handshakes(struct peer *peer) {
-    if (list_contains_node(&peer->handshake)) {
-        list_remove(&peer->handshake);
+    if (list_contains_node(&peer->link->handshake)) {
+        list_remove(&peer->link->handshake);
         peer->layer->handshake_count--;
     }
 }
@@ -78,9 +80,12 @@ const struct dtls_events *coax_dtls_link_events(void) {
 }
 
 void coax_dtls_link_end(struct peer *peer, bool in_order) {
+    if (!peer_is_secure(peer)) {
+        return;
+    }
     leave_handshakes(peer);
     coax_peer_take_cid(peer);
-    coax_timer_disarm(peer->layer->timers, &peer->session_timer);
+    coax_timer_disarm(peer->layer->timers, &peer->link->session_timer);
     struct dtls_session *session = peer->session;
     peer->session = NULL;
     if (session != NULL) {
@@ -98,7 +103,7 @@ static bool is_idle_too_long(const struct peer *peer, coax_instant now) {
 }
 
 static void fire_session(struct timer *timer, coax_instant now) {
-    struct peer *peer = COAX_CONTAINER(timer, struct peer, session_timer);
+    struct peer *peer = COAX_CONTAINER(timer, struct peer, link[0].session_timer);
     if (peer->is_ready && is_idle_too_long(peer, now)) {
         coax_peer_end(peer, NULL);
         return;
@@ -123,12 +128,12 @@ void coax_dtls_link_schedule(struct peer *peer) {
         deadline = idle < deadline ? idle : deadline;
     }
     if (deadline == COAX_NEVER) {
-        coax_timer_disarm(layer->timers, &peer->session_timer);
-    } else if (!peer->is_ready || !coax_timer_is_armed(&peer->session_timer)
-               || deadline < peer->session_timer.deadline) {
-        peer->session_timer.fire = fire_session;
+        coax_timer_disarm(layer->timers, &peer->link->session_timer);
+    } else if (!peer->is_ready || !coax_timer_is_armed(&peer->link->session_timer)
+               || deadline < peer->link->session_timer.deadline) {
+        peer->link->session_timer.fire = fire_session;
         /* Without memory for the timer the session lives until its peer is dropped for room. */
-        (void)coax_timer_arm(layer->timers, &peer->session_timer, deadline);
+        (void)coax_timer_arm(layer->timers, &peer->link->session_timer, deadline);
     }
 }
 
@@ -148,7 +153,7 @@ enum coax_status coax_dtls_link_connect(struct peer *peer, struct credential *cr
         return status;
     }
     coax_dtls_link_schedule(peer);
-    return coax_timer_is_armed(&peer->session_timer) ? COAX_OK : coax_fail_memory(error);
+    return coax_timer_is_armed(&peer->link->session_timer) ? COAX_OK : coax_fail_memory(error);
 }
 
 static void feed(struct peer *peer, const uint8_t *data, size_t size) {
@@ -163,19 +168,19 @@ static void drop_oldest_handshake(struct datagram_layer *layer) {
     if (layer->handshake_count >= layer->settings.max_handshakes && oldest != NULL) {
         coax_error error;
         coax_fail(&error, COAX_E_LIMIT, "The handshake was dropped: too many are under way (max_handshakes)");
-        coax_peer_end(COAX_CONTAINER(oldest, struct peer, handshake), &error);
+        coax_peer_end(COAX_CONTAINER(oldest, struct peer, link[0].handshake), &error);
     }
 }
 
 static void remember_hello(struct peer *peer, const uint8_t *data, size_t size) {
-    if (size >= HELLO_RANDOM_OFFSET + sizeof peer->hello_random) {
-        memcpy(peer->hello_random, data + HELLO_RANDOM_OFFSET, sizeof peer->hello_random);
+    if (size >= HELLO_RANDOM_OFFSET + sizeof peer->link->hello_random) {
+        memcpy(peer->link->hello_random, data + HELLO_RANDOM_OFFSET, sizeof peer->link->hello_random);
     }
 }
 
 static bool is_same_hello(const struct peer *peer, const uint8_t *data, size_t size) {
-    return size >= HELLO_RANDOM_OFFSET + sizeof peer->hello_random
-           && memcmp(peer->hello_random, data + HELLO_RANDOM_OFFSET, sizeof peer->hello_random) == 0;
+    return size >= HELLO_RANDOM_OFFSET + sizeof peer->link->hello_random
+           && memcmp(peer->link->hello_random, data + HELLO_RANDOM_OFFSET, sizeof peer->link->hello_random) == 0;
 }
 
 /* Begins a server session from a verified ClientHello; beside the one that the address has, if it is established. */
@@ -187,15 +192,15 @@ static void accept_hello(struct datagram_layer *layer, const struct path *path, 
     }
     struct peer *predecessor = coax_peer_find(layer, path); /* only now: it may have been dropped to make room */
     remember_hello(peer, data, size);
-    list_append(&layer->handshakes, &peer->handshake);
+    list_append(&layer->handshakes, &peer->link->handshake);
     layer->handshake_count++;
     coax_remote_ref(&peer->remote);
     enum coax_status status = COAX_OK;
     coax_error error;
     coax_fail_memory(&error);
     if (predecessor != NULL) {
-        peer->predecessor = predecessor;
-        predecessor->successor = peer;
+        peer->link->predecessor = predecessor;
+        predecessor->link->successor = peer;
     } else {
         status = coax_peer_insert(peer);
     }
@@ -233,7 +238,7 @@ static void receive_hello(struct datagram_layer *layer, const struct path *path,
     if (peer != NULL && peer->is_ready && is_same_hello(peer, data, size)) {
         return; /* a late copy of the one that began this very session */
     }
-    struct peer *handshaking = peer != NULL && peer->is_ready ? peer->successor : peer;
+    struct peer *handshaking = peer != NULL && peer->is_ready ? peer->link->successor : peer;
     if (handshaking != NULL) {
         if (is_same_hello(handshaking, data, size)) {
             feed(handshaking, data, size);
@@ -278,6 +283,9 @@ void coax_dtls_link_receive(struct datagram_layer *layer, const struct path *pat
         return;
     }
     struct peer *peer = coax_peer_find(layer, path);
+    if (peer != NULL && !peer_is_secure(peer)) {
+        return; /* a channel carries one or the other */
+    }
     if (kind == DTLS_DATAGRAM_CLIENT_HELLO && listening) {
         receive_hello(layer, path, peer, data, size);
         return;
@@ -286,5 +294,5 @@ void coax_dtls_link_receive(struct datagram_layer *layer, const struct path *pat
         return;
     }
     bool of_handshake = kind == DTLS_DATAGRAM_HANDSHAKE || (kind == DTLS_DATAGRAM_ALERT && epoch == 0);
-    feed(peer->successor != NULL && of_handshake ? peer->successor : peer, data, size);
+    feed(peer->link->successor != NULL && of_handshake ? peer->link->successor : peer, data, size);
 }

@@ -71,7 +71,7 @@ static void a_silent_server_ends_at_the_deadline(void **state) {
     assert_int_equal(client->lost_count, 1);
     assert_int_equal(client->lost_error.status, COAX_E_HANDSHAKE_TIMEOUT);
     assert_null(watched.delivery.carrier);
-    assert_int_equal(client->layer.peer_pool.in_use, 0);
+    assert_int_equal(client->layer.secure_peer_pool.in_use, 0);
     assert_int_equal(coax_timer_heap_next(&client->timers), COAX_NEVER);
     stop(&world);
 }
@@ -109,7 +109,7 @@ static void the_end_of_a_side_is_told_to_the_other(void **state) {
     assert_int_equal(client->lost_error.status, COAX_E_CLOSE_NOTIFY);
     assert_true(remote->is_gone);
     coax_remote_unref(remote);
-    assert_int_equal(client->layer.peer_pool.in_use, 0);
+    assert_int_equal(client->layer.secure_peer_pool.in_use, 0);
     world.server.serve = fixture_serve_hi;
     expect_answer(&world, 1); /* others are not touched */
     expect_answer(&world, 0); /* and a new session is a new remote */
@@ -141,11 +141,11 @@ static void a_restarted_client_replaces_its_session(void **state) {
     assert_int_equal(world.server.lost_count, 1);
     assert_int_equal(world.server.lost_error.status, COAX_E_DROPPED);
     assert_ptr_not_equal(server_peer(&world, 0), old);
-    assert_null(server_peer(&world, 0)->predecessor);
+    assert_null(server_peer(&world, 0)->link->predecessor);
     coax_remote_unref(&old->remote);
     assert_int_equal(world.server.layer.peer_count, 1);
     assert_int_equal(world.server.layer.session_count, 1);
-    assert_int_equal(world.server.layer.peer_pool.in_use, 1);
+    assert_int_equal(world.server.layer.secure_peer_pool.in_use, 1);
     stop(&world);
 }
 
@@ -176,7 +176,7 @@ static void a_handshake_that_dies_leaves_the_old_session(void **state) {
     struct peer *old = server_peer(&world, 0);
     /* another program at the client's address begins, and vanishes */
     struct wire_datagram hello = begin_handshake(&world, 1, 0);
-    assert_non_null(old->successor);
+    assert_non_null(old->link->successor);
     assert_int_equal(world.server.layer.handshake_count, 1);
     to_server(&world, 0, &hello); /* a copy is the same handshake */
     assert_int_equal(world.server.layer.peer_count, 2);
@@ -194,7 +194,7 @@ static void a_handshake_that_dies_leaves_the_old_session(void **state) {
         assert_int_equal(world.clients[0].response_count, before + 1);
         assert_ptr_equal(server_peer(&world, 0), old);
         pass_ms(&world, 31000);
-        assert_null(old->successor);
+        assert_null(old->link->successor);
     }
     assert_int_equal(world.server.layer.peer_count, 1);
     assert_int_equal(world.server.layer.handshake_count, 0);
@@ -212,8 +212,8 @@ static void a_session_may_make_room_for_its_successor(void **state) {
     restart(&world, 0);
     expect_answer(&world, 0);
     assert_int_equal(world.server.layer.session_count, 1);
-    assert_int_equal(world.server.layer.peer_pool.in_use, 1);
-    assert_null(server_peer(&world, 0)->predecessor);
+    assert_int_equal(world.server.layer.secure_peer_pool.in_use, 1);
+    assert_null(server_peer(&world, 0)->link->predecessor);
     expect_answer(&world, 0);
     stop(&world);
 }
@@ -229,7 +229,7 @@ static void late_copies_of_the_hello_are_ignored(void **state) {
     to_server(&world, 0, &hello);
     assert_int_equal(world.server.wire.sent, sent);
     assert_ptr_equal(server_peer(&world, 0), peer);
-    assert_null(peer->successor);
+    assert_null(peer->link->successor);
     stop(&world);
 }
 
@@ -348,7 +348,7 @@ static void an_unreachable_session_is_gone(void **state) {
         assert_int_equal(client->lost_error.status, COAX_E_REFUSED);
         assert_true(remote->is_gone);
         coax_remote_unref(remote);
-        assert_int_equal(client->layer.peer_pool.in_use, 0);
+        assert_int_equal(client->layer.secure_peer_pool.in_use, 0);
         stop(&world);
     }
 }

@@ -46,9 +46,10 @@ struct peer *coax_peer_find(struct datagram_layer *layer, const struct path *pat
 }
 
 static bool is_idle(const struct peer *peer) {
-    return peer->remote.references == 0 && peer->is_ready && (peer->in_table || peer->has_cid)
-           && peer->pending_incoming == 0 && peer->successor == NULL && list_is_empty(&peer->queue)
-           && list_is_empty(&peer->sent);
+    return peer->remote.references == 0 && peer->is_ready && peer->pending_incoming == 0 && list_is_empty(&peer->queue)
+           && list_is_empty(&peer->sent)
+           && (peer_is_secure(peer) ? (peer->in_table || peer->link->has_cid) && peer->link->successor == NULL
+                                    : peer->in_table);
 }
 
 /* Ends the peer that has been idle longest in `list`; false if none is idle. One that became busy since it was listed
@@ -81,7 +82,7 @@ enum coax_status coax_peer_new(struct datagram_layer *layer, const struct path *
                          "All %u peers (%u sessions) that the settings allow are busy; raise max_peers or max_sessions",
                          (unsigned)layer->settings.max_peers, (unsigned)layer->settings.max_sessions);
     }
-    struct peer *peer = coax_pool_take(&layer->peer_pool);
+    struct peer *peer = coax_pool_take(secure ? &layer->secure_peer_pool : &layer->peer_pool);
     if (peer == NULL) {
         return coax_fail_memory(error);
     }
@@ -94,7 +95,7 @@ enum coax_status coax_peer_new(struct datagram_layer *layer, const struct path *
     list_init(&peer->remote.bodies);
     list_init(&peer->remote.observers);
     peer->layer = layer;
-    peer->path = *path;
+    peer->channel = path->channel;
     peer->is_ready = !secure;
     peer->last_activity = layer->now;
     list_init(&peer->idle);
@@ -102,7 +103,9 @@ enum coax_status coax_peer_new(struct datagram_layer *layer, const struct path *
     list_init(&peer->sent);
     list_init(&peer->done_replies);
     list_init(&peer->open_replies);
-    list_init(&peer->handshake);
+    if (secure) {
+        list_init(&peer->link->handshake);
+    }
     layer->output.random(layer->output.user, &peer->next_id, sizeof peer->next_id);
     layer->peer_count++;
     layer->session_count += secure;
@@ -112,7 +115,8 @@ enum coax_status coax_peer_new(struct datagram_layer *layer, const struct path *
 
 enum coax_status coax_peer_insert(struct peer *peer) {
     struct hash_table *peers = &peer->layer->peers;
-    uint64_t hash = coax_hash_table_hash(peers, &peer->path, sizeof peer->path);
+    const struct path path = peer_path(peer);
+    uint64_t hash = coax_hash_table_hash(peers, &path, sizeof path);
     enum coax_status status = coax_hash_table_insert(peers, &peer->node, hash);
     peer->in_table = status == COAX_OK;
     return status;
@@ -144,19 +148,23 @@ static void forget_replies(struct list_node *list) {
 }
 
 static void free_peer(struct peer *peer) {
+    struct datagram_layer *layer = peer->layer;
     coax_credential_unref(peer->remote.credential);
     free(peer->remote.host);
-    coax_pool_give(&peer->layer->peer_pool, peer);
+    if (peer->cocoa != NULL) {
+        coax_pool_give(&layer->cocoa_pool, peer->cocoa);
+    }
+    coax_pool_give(peer_is_secure(peer) ? &layer->secure_peer_pool : &layer->peer_pool, peer);
 }
 
 /* The handshake that was to replace the peer takes its place at once. */
 static void promote_successor(struct peer *peer) {
-    struct peer *successor = peer->successor;
+    struct peer *successor = peer_successor(peer);
     if (successor == NULL) {
         return;
     }
-    peer->successor = NULL;
-    successor->predecessor = NULL;
+    peer->link->successor = NULL;
+    successor->link->predecessor = NULL;
     if (coax_peer_insert(successor) != COAX_OK) {
         coax_peer_end(successor, NULL);
     }
@@ -176,10 +184,10 @@ void coax_peer_end(struct peer *peer, const coax_error *error) {
         coax_hash_table_remove(&layer->peers, &peer->node);
         peer->in_table = false;
     }
-    if (peer->predecessor != NULL) {
-        peer->predecessor->successor = NULL;
-        coax_peer_touch(peer->predecessor);
-        peer->predecessor = NULL;
+    if (peer_is_secure(peer) && peer->link->predecessor != NULL) {
+        peer->link->predecessor->link->successor = NULL;
+        coax_peer_touch(peer->link->predecessor);
+        peer->link->predecessor = NULL;
     }
     promote_successor(peer);
     coax_error silent = {.status = COAX_E_DROPPED, .alert = -1, .text = "The session was dropped because it was idle"};

@@ -8,27 +8,8 @@
 /* Of the Connection IDs that this side hands out. */
 enum { DTLS_OWN_CID_SIZE = 8 };
 
-/* A peer on a path. Without anything under way it waits in an idle list, to be dropped when room is needed. */
-struct peer {
-    struct coax_remote remote;
-    struct datagram_layer *layer;
-    struct path path;
-    struct hash_node node;
-    struct list_node idle;   /* in idle_peers or idle_sessions */
-    bool in_table, is_ready; /* ready: messages can go out (a session's handshake is over) */
-    uint16_t next_id;
-    uint32_t unconfirmed; /* confirmable messages under way; NSTART bounds them */
-    struct cocoa cocoa;   /* stays empty without COAX_CONGESTION_COCOA */
-    uint32_t queued;
-    uint32_t id_count;         /* message IDs that transmissions hold */
-    uint32_t pending_incoming; /* requests that wait for an answer */
-    uint32_t reply_count;
-    struct list_node queue; /* transmissions that wait for NSTART or the handshake */
-    struct list_node sent;  /* transmissions under way */
-    struct list_node done_replies;
-    struct list_node open_replies; /* requests not yet answered */
-    /* DTLS */
-    struct dtls_session *session;
+/* What a peer with a DTLS session has beside. */
+struct dtls_link {
     struct hash_node cid_node; /* in layer->cids: a server's, by what its client sends */
     uint8_t cid[DTLS_OWN_CID_SIZE];
     bool has_cid, has_moved;
@@ -40,10 +21,33 @@ struct peer {
     struct peer *successor;     /* a new handshake from the same address (RFC 6347 section 4.2.8), not in the table */
     struct peer *predecessor;
     struct list_node handshake; /* in layer->handshakes */
-    uint8_t hello_random[32];   /* of the ClientHello that began it: tells a repeated one from a new one */
+    uint8_t hello_random[8];    /* of the ClientHello that began it, the end: tells a repeated one from a new one */
     struct timer session_timer;
+};
+
+/* A peer on a path. Without anything under way it waits in an idle list, to be dropped when room is needed. */
+struct peer {
+    struct coax_remote remote; /* with both addresses of the path */
+    struct datagram_layer *layer;
+    struct hash_node node;
+    uint32_t channel;        /* the rest of the path */
+    struct list_node idle;   /* in idle_peers or idle_sessions */
+    bool in_table, is_ready; /* ready: messages can go out (a session's handshake is over) */
+    uint16_t next_id;
+    uint32_t unconfirmed; /* confirmable messages under way; NSTART bounds them */
+    uint32_t queued;
+    uint32_t id_count;         /* message IDs that transmissions hold */
+    uint32_t pending_incoming; /* requests that wait for an answer */
+    uint32_t reply_count;
+    struct list_node queue; /* transmissions that wait for NSTART or the handshake */
+    struct list_node sent;  /* transmissions under way */
+    struct list_node done_replies;
+    struct list_node open_replies; /* requests not yet answered */
+    struct cocoa *cocoa;           /* NULL: nothing was measured; so it stays without COAX_CONGESTION_COCOA */
     coax_instant last_activity;
-    coax_instant last_heard; /* of it */
+    coax_instant last_heard;      /* of it */
+    struct dtls_session *session; /* NULL: it has not begun, or is over */
+    struct dtls_link link[];      /* one, if the scheme is coaps; else there is none */
 };
 
 /* A message sent: in the queue, or under way. */
@@ -82,6 +86,24 @@ struct message_key {
     const struct peer *peer;
     uintptr_t id;
 };
+
+static inline bool peer_is_secure(const struct peer *peer) {
+    return peer->remote.scheme == COAX_SCHEME_COAPS;
+}
+
+static inline struct path peer_path(const struct peer *peer) {
+    return (struct path){.remote = peer->remote.address, .local = peer->remote.local, .channel = peer->channel};
+}
+
+static inline bool peer_is_on(const struct peer *peer, const struct path *path) {
+    return peer->channel == path->channel && memcmp(&peer->remote.address, &path->remote, sizeof path->remote) == 0
+           && memcmp(&peer->remote.local, &path->local, sizeof path->local) == 0;
+}
+
+/* NULL if there is none. */
+static inline struct peer *peer_successor(const struct peer *peer) {
+    return peer_is_secure(peer) ? peer->link->successor : NULL;
+}
 
 /* peer.c */
 struct peer *coax_peer_find(struct datagram_layer *layer, const struct path *path);

@@ -11,7 +11,7 @@ struct list {
 };
 
 static bool is_saved(const struct peer *peer) {
-    return peer->session != NULL && peer->is_ready && !peer->remote.is_gone && peer->path.local.port != 0;
+    return peer->session != NULL && peer->is_ready && !peer->remote.is_gone && peer->remote.local.port != 0;
 }
 
 static void note(struct hash_node *node, void *user) {
@@ -24,7 +24,7 @@ static void note(struct hash_node *node, void *user) {
 
 /* Those that are found by nothing but their Connection ID. */
 static void note_homeless(struct hash_node *node, void *user) {
-    struct peer *peer = COAX_CONTAINER(node, struct peer, cid_node);
+    struct peer *peer = COAX_CONTAINER(node, struct peer, link[0].cid_node);
     struct list *list = user;
     if (is_saved(peer) && !peer->in_table) {
         list->peers[list->count++] = peer;
@@ -51,9 +51,9 @@ static bool take_address(struct bytes *from, struct address *address) {
 
 static void save_peer(struct peer *peer, struct pack *pack,
                       void (*more)(struct coax_remote *remote, struct pack *pack)) {
-    coax_pack_uint(pack, peer->has_cid ? peer->cid[0] : peer->layer->shard, 1);
-    save_address(&peer->path.remote, pack);
-    save_address(&peer->path.local, pack);
+    coax_pack_uint(pack, peer->link->has_cid ? peer->link->cid[0] : peer->layer->shard, 1);
+    save_address(&peer->remote.address, pack);
+    save_address(&peer->remote.local, pack);
     coax_pack_uint(pack, peer->next_id, 2);
     (void)coax_dtls_session_save(peer->session, pack);
     more(&peer->remote, pack);

@@ -3,7 +3,7 @@
 #include "message/datagram_format.h"
 
 static bool came_by_multicast(const struct peer *peer) {
-    return coax_address_is_multicast(&peer->path.local);
+    return coax_address_is_multicast(&peer->remote.local);
 }
 
 static void reject(struct peer *peer, const struct coax_message *message) {

@@ -81,7 +81,7 @@ struct incoming *coax_incoming_new(struct peer *peer, const struct coax_message 
     incoming->peer = peer;
     incoming->id = message->id;
     incoming->confirmable = message->type == COAX_CON;
-    incoming->is_multicast = coax_address_is_multicast(&peer->path.local);
+    incoming->is_multicast = coax_address_is_multicast(&peer->remote.local);
     incoming->timer.fire = fire_incoming;
     list_init(&incoming->of_peer);
     list_init(&incoming->by_age);

@@ -44,7 +44,8 @@ void coax_peer_put(struct peer *peer, const uint8_t *data, size_t size) {
         }
     }
     if (peer->remote.scheme == COAX_SCHEME_COAP) {
-        layer->output.transmit(layer->output.user, &peer->path, data, size);
+        const struct path path = peer_path(peer);
+        layer->output.transmit(layer->output.user, &path, data, size);
     } else if (peer->session != NULL) {
         /* A record that cannot be sent is a lost one: retransmission and timeouts take care of it. */
         (void)coax_dtls_session_send(peer->session, data, size);
@@ -87,8 +88,14 @@ static bool has_cocoa(const struct datagram_layer *layer) {
 void coax_transmission_measured(const struct transmission *transmission) {
     struct peer *peer = transmission->peer;
     struct datagram_layer *layer = peer->layer;
-    if (transmission->confirmable && has_cocoa(layer)) {
-        coax_cocoa_measured(&peer->cocoa, layer->now, transmission->first_sent, transmission->last_sent,
+    if (!transmission->confirmable || !has_cocoa(layer)) {
+        return;
+    }
+    if (peer->cocoa == NULL) {
+        peer->cocoa = coax_pool_take(&layer->cocoa_pool);
+    }
+    if (peer->cocoa != NULL) { /* without memory it stays unmeasured */
+        coax_cocoa_measured(peer->cocoa, layer->now, transmission->first_sent, transmission->last_sent,
                             transmission->retransmissions, layer->settings.ack_timeout_ms);
     }
 }
@@ -146,7 +153,7 @@ static uint32_t first_timeout_ms(struct peer *peer) {
     layer->output.random(layer->output.user, &random, sizeof random);
     uint64_t base = layer->settings.ack_timeout_ms;
     if (has_cocoa(layer)) {
-        base = coax_cocoa_timeout_ms(&peer->cocoa, layer->now, layer->settings.ack_timeout_ms, peer->unconfirmed);
+        base = coax_cocoa_timeout_ms(peer->cocoa, layer->now, layer->settings.ack_timeout_ms, peer->unconfirmed);
     }
     uint64_t spread = base * (layer->settings.ack_random_percent - 100) / 100;
     return (uint32_t)(base + spread * random / UINT16_MAX);

@@ -188,6 +188,12 @@ void coax_hash_table_remove(struct hash_table *table, struct hash_node *node) {
     table->count--;
 }
 
+void coax_hash_table_prefetch(const struct hash_table *table, const struct hash_node *node) {
+    size_t home = home_of(table, tag_of(node->hash));
+    __builtin_prefetch(&table->tags[home]);
+    __builtin_prefetch(&table->nodes[home]);
+}
+
 void coax_hash_table_each(struct hash_table *table, void (*visit)(struct hash_node *node, void *user), void *user) {
     for (size_t i = 0; i < table->slot_count; i++) {
         if (table->tags[i] != 0) {

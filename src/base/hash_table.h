@@ -44,6 +44,9 @@ enum coax_status coax_hash_table_insert(struct hash_table *table, struct hash_no
 /* Removes a node that is in the table. */
 void coax_hash_table_remove(struct hash_table *table, struct hash_node *node);
 
+/* Has what a removal of the node will look at brought into the cache. */
+void coax_hash_table_prefetch(const struct hash_table *table, const struct hash_node *node);
+
 /* For tearing down: calls `visit` for every node; `visit` may free the node but not touch the table. */
 void coax_hash_table_each(struct hash_table *table, void (*visit)(struct hash_node *node, void *user), void *user);
 

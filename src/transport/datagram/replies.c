@@ -28,10 +28,26 @@ void coax_incoming_free(struct incoming *incoming) {
     coax_pool_give(&layer->reply_pool, incoming);
 }
 
+/* When as many replies are kept as may be, each request makes the oldest go, which nobody has touched for 100,000
+   others: it is on its way into the cache two requests before. */
+static void foresee(const struct datagram_layer *layer) {
+    const struct list_node *next = list_first(&layer->done_replies);
+    if (next == NULL || next->next == &layer->done_replies) {
+        return;
+    }
+    const struct incoming *first = COAX_CONTAINER(next, struct incoming, by_age);
+    const struct incoming *second = COAX_CONTAINER(next->next, struct incoming, by_age);
+    coax_hash_table_prefetch(&layer->replies, &first->node);
+    __builtin_prefetch(first->reply);
+    __builtin_prefetch(second);
+    __builtin_prefetch(&second->reply);
+}
+
 static void free_oldest_of_all(struct datagram_layer *layer) {
     struct list_node *oldest = list_first(&layer->done_replies);
     if (oldest != NULL) {
         coax_incoming_free(COAX_CONTAINER(oldest, struct incoming, by_age));
+        foresee(layer);
     }
 }
 

@@ -196,7 +196,9 @@ void coax_hash_table_prefetch(const struct hash_table *table, const struct hash_
 
 void coax_hash_table_each(struct hash_table *table, void (*visit)(struct hash_node *node, void *user), void *user) {
     for (size_t i = 0; i < table->slot_count; i++) {
-        if (table->tags[i] != 0) {
+        size_t before = table->count + 1;
+        while (table->tags[i] != 0 && table->count < before) { /* one that is removed lets another move up */
+            before = table->count;
             visit(table->nodes[i], user);
         }
     }

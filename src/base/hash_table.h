@@ -47,7 +47,8 @@ void coax_hash_table_remove(struct hash_table *table, struct hash_node *node);
 /* Has what a removal of the node will look at brought into the cache. */
 void coax_hash_table_prefetch(const struct hash_table *table, const struct hash_node *node);
 
-/* For tearing down: calls `visit` for every node; `visit` may free the node but not touch the table. */
+/* Calls `visit` for every node. For tearing down `visit` may free all of them, and may remove each that it is called
+ * for, or none; it may not touch the table otherwise. */
 void coax_hash_table_each(struct hash_table *table, void (*visit)(struct hash_node *node, void *user), void *user);
 
 #endif

@@ -206,6 +206,39 @@ static void each_may_free_the_nodes(void **state) {
     assert_int_equal(table.count, 0);
 }
 
+struct removal {
+    struct hash_table *table;
+    size_t count;
+};
+
+static void remove_and_free(struct hash_node *node, void *user) {
+    struct removal *removal = user;
+    removal->count++;
+    coax_hash_table_remove(removal->table, node);
+    free(COAX_CONTAINER(node, struct entry, node));
+}
+
+static void each_may_remove_the_nodes(void **state) {
+    (void)state;
+    for (uint32_t count = 0; count < 300; count += 7) {
+        struct hash_table table;
+        struct removal removal = {&table, 0};
+        coax_hash_table_init(&table, seed, equal);
+        for (uint32_t i = 0; i < count; i++) {
+            struct entry *entry = calloc(1, sizeof *entry);
+            assert_non_null(entry);
+            entry->key = i;
+            /* Some have their home in the last slots, and wrap around. */
+            uint64_t hash = i % 3 == 0 ? UINT64_MAX - i % 5 : coax_hash_table_hash(&table, &i, sizeof i);
+            assert_int_equal(coax_hash_table_insert(&table, &entry->node, hash), COAX_OK);
+        }
+        coax_hash_table_each(&table, remove_and_free, &removal);
+        assert_int_equal(removal.count, count);
+        assert_int_equal(table.count, 0);
+        coax_hash_table_free(&table);
+    }
+}
+
 static void another_key_gives_other_hashes(void **state) {
     (void)state;
     static const uint8_t other_seed[16] = "another key....";
@@ -227,6 +260,7 @@ int main(void) {
         cmocka_unit_test(slots_that_become_free_are_closed),
         cmocka_unit_test(each_visits_every_node_once),
         cmocka_unit_test(each_may_free_the_nodes),
+        cmocka_unit_test(each_may_remove_the_nodes),
         cmocka_unit_test(another_key_gives_other_hashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

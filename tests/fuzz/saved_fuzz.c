@@ -72,7 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     chacha_poly1305_digest(&context, TAG, saved + HEAD + size);
     enum coax_status status =
         coax_stack_restore(&stack, 1, key, bytes_of(saved, HEAD + size + TAG), find_channel, &count, &error);
-    require(count <= 4 && (status == COAX_OK || error.text[0] != '\0'));
+    /* Those that are idle make room for more. */
+    require(stack->datagrams.session_count <= 4 && (status == COAX_OK || error.text[0] != '\0'));
     for (int i = 0; i < 20; i++) {
         coax_stack_set_time(stack, (coax_instant)(i + 2) * COAX_SECOND);
         coax_stack_run(stack);
